@@ -1,0 +1,42 @@
+"""Keys: how an event's and a fact's identity is spelled. The same parts give the same key for ever.
+
+A key is visible ASCII. Parts are joined with ``:``; inside a part ``:``, ``%`` and whatever is not visible ASCII are
+percent-encoded, so that different parts never give the same key.
+"""
+
+import hashlib
+from urllib.parse import quote
+
+LONGEST = 200
+"""The contract's limit for an ``Idempotence-Key``."""
+
+SUFFIX_ROOM = len(":cancel")
+_DIGEST = 16
+_PLAIN = "!\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
+
+
+def join(*parts: object) -> str:
+    """The parts as one key; ``None`` (absent) and an empty text are different parts."""
+    return ":".join("%" if part is None else quote(str(part), safe=_PLAIN) for part in parts)
+
+
+def digest(text: str | bytes) -> str:
+    """A short stand-in for a value that is long, or that is nobody's business (a phone number, a name)."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:_DIGEST]
+
+
+def event_key(source: str, event_id: str) -> str:
+    """``<source>:<event id>``: what a redelivery is recognised by, and the ``Idempotence-Key`` of the call.
+
+    An id that would not fit, or that is not visible ASCII, is cut and ends in a digest of the whole.
+    """
+    room = LONGEST - SUFFIX_ROOM - len(source) - 1
+    if len(event_id) <= room and all("!" <= char <= "~" for char in event_id):
+        return f"{source}:{event_id}"
+    visible = "".join(char for char in event_id if "!" <= char <= "~")
+    return f"{source}:{visible[: room - _DIGEST - 1]}~{digest(event_id)}"
+
+
+def cancel_key(event_key: str) -> str:
+    """The ``Idempotence-Key`` of a cancel made by the same event."""
+    return f"{event_key}:cancel"

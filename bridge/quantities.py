@@ -1,0 +1,58 @@
+"""Durations (``10s``, ``24h``, ``30d``), rates (``5/s``) and times of day (``09:00``) as people write them."""
+
+import re
+from datetime import time, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from bridge.model import Rate
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
+_RATE = re.compile(r"([1-9][0-9]*)\s*/\s*([0-9]*)\s*(s|m|h|d)")
+_TIME = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
+
+
+def parse_duration(value: Any) -> timedelta:
+    """``ValueError`` says what a duration looks like."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(f"'{value}' is no duration: write a number and a unit, such as 10s, 5m, 24h or 30d")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+def parse_rate(value: Any) -> Rate:
+    """``5/s``, ``100/10s`` or ``300/m``. ``ValueError`` says what a rate looks like."""
+    if isinstance(value, Rate):
+        return value
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match or match[2] == "0":
+        raise ValueError(f"'{value}' is no rate: write how many in what time, such as 5/s, 100/10s or 300/m")
+    return Rate(count=int(match[1]), seconds=float(match[2] or 1) * _UNITS[match[3]])
+
+
+def parse_time_of_day(value: Any) -> time:
+    """``9:00`` to ``24:00``, which is the day's end and is kept as its last minute."""
+    if isinstance(value, time):
+        return value
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match or (match[1] == "24" and match[2] != "00"):
+        raise ValueError(f"'{value}' is no time of day: write it as \"09:00\", in quotes")
+    return time(23, 59) if match[1] == "24" else time(int(match[1]), int(match[2]))
+
+
+def show_duration(value: timedelta) -> str:
+    """The shortest way to write it, in the largest unit that leaves a whole number."""
+    for unit in ("w", "d", "h", "m", "s"):
+        amount = value.total_seconds() / _UNITS[unit]
+        if amount >= 1 and amount == int(amount) and unit != "w":
+            return f"{int(amount)}{unit}"
+    return f"{value.total_seconds():g}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+RateLimit = Annotated[Rate, BeforeValidator(parse_rate)]
+TimeOfDay = Annotated[time, BeforeValidator(parse_time_of_day)]

@@ -1,0 +1,207 @@
+"""Rules: what an event means. The first rule that matches wins. Pure: ``explain``, accept and worker all ask here.
+
+A rule may need what the payload did not carry. Then the answer is *undecided*, with the names of what is missing, and
+the worker asks the CRM and decides again with the whole document.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from bridge.expressions import Expression
+from bridge.quantities import Duration, TimeOfDay
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _expression(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"'{value}' is no JMESPath; a constant is written in backticks or quotes, such as \"'gold'\"")
+    try:
+        return Expression(value)
+    except ValueError as error:
+        raise ValueError(f"bad JMESPath: {error}") from error
+
+
+def _names(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+JMESPath = Annotated[Expression, BeforeValidator(_expression)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+
+
+class Hours(_Part):
+    """When a person may be called, in the person's own time; outside, the event waits."""
+
+    days: tuple[Day, ...] = DAYS
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+    unknown_zone: Literal["hold"] = "hold"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Hours":
+        if self.start >= self.end:
+            raise ValueError("`from` must be earlier than `to`")
+        return self
+
+
+class AllowedWindow(_Part):
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+
+
+class Schedule(_Part):
+    """The platform's own scheduling; its presence sends the call to ``addPhones``."""
+
+    allowed_days: tuple[Day, ...] | None = None
+    allowed_time: dict[Day | Literal["default"], tuple[AllowedWindow, ...]] | None = None
+    max_attempts: int | None = Field(default=None, ge=1, le=50)
+    retry_interval: Duration | None = None
+    priority: int | None = Field(default=None, ge=1, le=5)
+
+    @field_validator("retry_interval")
+    @classmethod
+    def _whole_minutes(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and (value % timedelta(minutes=1) or not timedelta(minutes=1) <= value <= timedelta(minutes=2880)):
+            raise ValueError("the platform takes whole minutes from 1m to 2880m (48h)")
+        return value
+
+
+class Call(_Part):
+    """Have the person called."""
+
+    campaign: str
+    phone: JMESPath = Expression("contact.phone")
+    time_zone: JMESPath = Expression("contact.time_zone")
+    payload: dict[str, JMESPath] = {}
+    expires: Duration | None = None
+    cooldown: Duration | None = None
+    hours: Hours | None = None
+    recheck: bool = False
+    schedule: Schedule | None = None
+
+    @field_validator("payload")
+    @classmethod
+    def _no_reserved_names(cls, value: dict[str, Expression]) -> dict[str, Expression]:
+        for name in ("phone", "gmtZone", "Idempotence-Key"):
+            if name in value:
+                raise ValueError(f"'{name}' is a name of the Calls API itself and cannot be in a payload")
+        return value
+
+
+class Cancel(_Part):
+    """Stop the calls that share a ref with the event."""
+
+    campaigns: Names | None = None
+    scope: Literal["refs", "entity"] = "refs"
+
+
+class Rule(_Part):
+    """One entry under ``rules``."""
+
+    name: str = Field(min_length=1)
+    source: Names | None = None
+    on: Names | None = None
+    where: JMESPath | None = None
+    call: Call | None = None
+    cancel: Cancel | None = None
+
+    @field_validator("cancel", mode="before")
+    @classmethod
+    def _bare_cancel(cls, value: Any) -> Any:
+        return {} if value is True or value is None else value
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Everything this rule reads from the event document."""
+        called = (self.call.phone, self.call.time_zone, *self.call.payload.values()) if self.call else ()
+        return (*((self.where,) if self.where else ()), *called)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an event means, and how that was found. ``missing`` is not empty: look up first, then decide again."""
+
+    rule: Rule | None
+    reason: str
+    trace: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+
+def decide(document: Mapping[str, Any], rules: Iterable[Rule], *, can_look_up: bool = False) -> Decision:
+    """The first rule that matches, with one line per rule tried and the exact reason of each.
+
+    ``can_look_up`` says that what is absent may still become known: then a rule that needs it ends the search undecided,
+    because whether a later rule's turn comes depends on it.
+    """
+    trace: list[str] = []
+    for rule in rules:
+        verdict, missing = _try(rule, document)
+        if missing and can_look_up:
+            trace.append(f"{rule.name}: needs {', '.join(missing)}, which the payload does not carry")
+            return Decision(rule, f"{', '.join(missing)} must be looked up first", tuple(trace), tuple(missing))
+        trace.append(f"{rule.name}: {verdict or 'matches'}")
+        if not verdict:
+            return Decision(rule, f"rule '{rule.name}' matched", tuple(trace))
+    reason = f"no rule matched: {'; '.join(trace)}" if trace else "no rules are configured"
+    return Decision(None, reason, tuple(trace))
+
+
+def candidates(document: Mapping[str, Any], rules: Iterable[Rule]) -> list[Rule]:
+    """The rules that could match by source and type alone."""
+    return [rule for rule in rules if not _other_source(rule, document) and not _other_type(rule, document)]
+
+
+def wanted_fields(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The record's own properties that these rules read (``fields.<name>``): what a look-up must ask for."""
+    paths = {path for rule in rules for expression in rule.expressions for path in expression.paths}
+    return tuple(sorted({path[1] for path in paths if path[0] == "fields" and len(path) > 1}))
+
+
+def _try(rule: Rule, document: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Why the rule does not match (empty: it does), and what would have to be known to tell."""
+    if why_not := _other_source(rule, document) or _other_type(rule, document):
+        return why_not, []
+    if rule.where and not _true(rule.where.search(document)):
+        absent = rule.where.absent(document)
+        note = f" ({', '.join(absent)} absent)" if absent else ""
+        return f"where is not true: {rule.where.text}{note}", absent
+    return "", _absent_for_call(rule, document)
+
+
+def _absent_for_call(rule: Rule, document: Mapping[str, Any]) -> list[str]:
+    if rule.call is None:
+        return []
+    needed = [rule.call.phone, *(value for value in rule.call.payload.values() if value.search(document) is None)]
+    if rule.call.phone.search(document):
+        needed = needed[1:]
+    return sorted({path for expression in needed for path in expression.absent(document)})
+
+
+def _other_source(rule: Rule, document: Mapping[str, Any]) -> str:
+    if rule.source is None or document["source"] in rule.source:
+        return ""
+    return f"for source {' or '.join(rule.source)}, not {document['source']}"
+
+
+def _other_type(rule: Rule, document: Mapping[str, Any]) -> str:
+    if rule.on is None or any(fnmatchcase(document["type"], pattern) for pattern in rule.on):
+        return ""
+    return f"on {' or '.join(rule.on)}, not {document['type']}"
+
+
+def _true(value: Any) -> bool:
+    """JMESPath's truth: false, null and whatever is empty are not true; 0 is."""
+    return value is not None and value is not False and value not in ("", [], {})

@@ -1,0 +1,185 @@
+"""The contract between the bridge and one CRM, on one screen. A new CRM is one file beside this one.
+
+An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
+adapter, and imports nothing of the bridge but errors, keys, model, phones and signing.
+"""
+
+import json
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
+
+from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Unparsed, unique
+from bridge.phones import to_e164
+
+Lookup = Generator[HttpRequest, HttpResponse, Event]
+"""A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, and
+returns the event enriched. ``fields.<name>`` paths that rules need come in as ``wanted``."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _region(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        msg = f"'{value}' is no ISO 3166 country code such as US, DE or BR"
+        raise ValueError(msg)
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | int) else value
+
+
+Region = Annotated[str, AfterValidator(_region)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_as_list)]
+
+
+class SourceSettings(BaseModel):
+    """What every source may be configured with; an adapter adds its own keys in a subclass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    kind: str
+    secret: Secrets = ()
+    api_token: SecretStr | None = None
+    region: Region | None = None
+    insecure: bool = False
+
+
+class Source(ABC):
+    """One configured connection to one CRM."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    settings_type: ClassVar[type[SourceSettings]] = SourceSettings
+    lookup_rate: ClassVar[Rate] = Rate(count=5, seconds=1)
+    """How often the CRM's API may be asked with one token."""
+    strict: ClassVar[bool] = False
+    """True where the sender can mend an unreadable body (422); a CRM cannot, so its delivery is kept as failed."""
+
+    def __init__(self, name: str, settings: SourceSettings) -> None:
+        self.name = name
+        self.settings = settings
+
+    # What every adapter does.
+
+    @abstractmethod
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """Return when the delivery is authentic, raise ``Unverified`` otherwise. Never reads the body's meaning."""
+
+    @abstractmethod
+    def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
+        """The events of an authentic delivery, each standing alone. Raises ``Unreadable`` when there is no telling."""
+
+    @abstractmethod
+    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
+        """The headers with which the CRM itself would send this body; for ``callbridge send``."""
+
+    # What an adapter overrides when its CRM needs it.
+
+    def handshake(self, delivery: Delivery) -> Reply | None:
+        """The answer to a validation request that comes before any signature; None for an ordinary delivery."""
+        del delivery
+        return None
+
+    def acknowledge(self, receipts: Sequence[Receipt]) -> Reply | None:
+        """The answer in the CRM's own form; None for the bridge's JSON."""
+        del receipts
+        return None
+
+    def can_look_up(self, event: Event) -> bool:
+        """Whether :meth:`look_up` can say more about this event with the configuration at hand."""
+        del event
+        return False
+
+    def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
+        """Ask the CRM for what the payload left out. Raises ``LookupFailed`` where the answer says so."""
+        del wanted
+        yield from ()
+        return event
+
+    def judge(self, response: HttpResponse) -> None:
+        """Raise ``LookupFailed`` for an answer no adapter can read. 2xx and 404 pass: 404 has a meaning of its own."""
+        if response.status == 429:
+            raise LookupFailed(f"{self.title} answered 429: too many requests", retry_after=seconds(response.headers.get("retry-after")))
+        if response.status in {401, 403}:
+            raise LookupFailed(f"{self.title} refused api_token ({response.status})", parked=True)
+        if response.status >= 300 and response.status != 404:
+            raise LookupFailed(f"{self.title} answered {response.status}")
+
+    # What adapters use.
+
+    @property
+    def secrets(self) -> list[str]:
+        return [secret.get_secret_value() for secret in self.settings.secret]
+
+    @property
+    def api_token(self) -> str:
+        return self.settings.api_token.get_secret_value() if self.settings.api_token else ""
+
+    def require_secret(self) -> list[str]:
+        """The configured secrets; fails closed when there are none."""
+        if not self.secrets:
+            raise Unverified(Refusal.NO_SECRET, f"source '{self.name}' has no secret configured")
+        return self.secrets
+
+    def contact(self, *phones: object, **known: str | None) -> Contact:
+        """A contact whose phones are E.164 where they can be read, in the order given, blanks left out."""
+        spelled = unique([to_e164(phone, self.settings.region) or str(phone).strip() for phone in phones if _filled(phone)])
+        return Contact(phone=spelled[0] if spelled else None, phones=spelled, **known)
+
+
+def phone_refs(contact: Contact | None) -> tuple[str, ...]:
+    """The refs of a contact's readable numbers; what is no number ties nobody together."""
+    return tuple(f"phone:{phone}" for phone in (contact.phones if contact else ()) if to_e164(phone) == phone)
+
+
+def text(value: object) -> str | None:
+    """An id or a name as text, whatever JSON type the CRM chose today; None when there is nothing in it."""
+    return str(value).strip() or None if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def seconds(value: str | None) -> float | None:
+    """A ``Retry-After`` in seconds; None for anything else."""
+    return float(value) if value and value.strip().isdecimal() else None
+
+
+def _filled(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and bool(str(value).strip())
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON of a body. ``Unreadable`` for anything else, however it is broken: encoding, depth, numbers."""
+    try:
+        document = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the body is not JSON: {str(error) or 'nested too deeply'}") from error
+    return _without_surrogates(document) if _SURROGATE.search(body) else document
+
+
+def _no_number(name: str) -> Any:
+    msg = f"{name} is no JSON number"
+    raise ValueError(msg)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _no_number(digits)
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Half of a UTF-16 pair is no character: nothing could store, log or sign it."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+    return value
