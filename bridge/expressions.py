@@ -5,12 +5,13 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
 
 
 class Expression:
     """One JMESPath expression. ``ValueError`` when it cannot be compiled."""
 
-    __slots__ = ("_compiled", "paths", "text")
+    __slots__ = ("_compiled", "_conjuncts", "paths", "text")
 
     def __init__(self, text: str) -> None:
         try:
@@ -19,17 +20,20 @@ class Expression:
             raise ValueError(str(error).splitlines()[0]) from error
         self.text = text
         self.paths = frozenset(_paths(self._compiled.parsed))
+        self._conjuncts = [ParsedResult(text, node) for node in _conjuncts(self._compiled.parsed)]
 
     def search(self, document: Mapping[str, Any]) -> Any:
         """The value, or None. A function that is given an absent value gives None too: absent is not an error."""
-        try:
-            return self._compiled.search(document)
-        except JMESPathError:
-            return None
+        return _search(self._compiled, document)
 
     def absent(self, document: Mapping[str, Any]) -> list[str]:
         """The paths this expression reads that the document does not have at all (null counts as there)."""
         return sorted(".".join(path) for path in self.paths if not _has(document, path))
+
+    def certainly_false(self, document: Mapping[str, Any]) -> bool:
+        """Whether nothing that could still become known would make it true: a part joined by ``&&`` is known and false."""
+        known = (part for part in self._conjuncts if all(_has(document, path) for path in _paths(part.parsed)))
+        return any(not truthy(_search(part, document)) for part in known)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.text == self.text
@@ -39,6 +43,26 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def truthy(value: Any) -> bool:
+    """JMESPath's truth: false, null and whatever is empty are not true; 0 is."""
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+def _search(compiled: ParsedResult, document: Mapping[str, Any]) -> Any:
+    try:
+        return compiled.search(document)
+    except JMESPathError:
+        return None
+
+
+def _conjuncts(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if node["type"] == "and_expression":
+        for child in node["children"]:
+            yield from _conjuncts(child)
+    else:
+        yield node
 
 
 def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from bridge.expressions import Expression
+from bridge.expressions import Expression, truthy
 from bridge.quantities import Duration, TimeOfDay
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _expression(value: Any) -> Expression:
@@ -174,8 +174,8 @@ def _try(rule: Rule, document: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Why the rule does not match (empty: it does), and what would have to be known to tell."""
     if why_not := _other_source(rule, document) or _other_type(rule, document):
         return why_not, []
-    if rule.where and not _true(rule.where.search(document)):
-        absent = rule.where.absent(document)
+    if rule.where and not truthy(rule.where.search(document)):
+        absent = [] if rule.where.certainly_false(document) else rule.where.absent(document)
         note = f" ({', '.join(absent)} absent)" if absent else ""
         return f"where is not true: {rule.where.text}{note}", absent
     return "", _absent_for_call(rule, document)
@@ -200,8 +200,3 @@ def _other_type(rule: Rule, document: Mapping[str, Any]) -> str:
     if rule.on is None or any(fnmatchcase(document["type"], pattern) for pattern in rule.on):
         return ""
     return f"on {' or '.join(rule.on)}, not {document['type']}"
-
-
-def _true(value: Any) -> bool:
-    """JMESPath's truth: false, null and whatever is empty are not true; 0 is."""
-    return value is not None and value is not False and value not in ("", [], {})
