@@ -57,7 +57,7 @@ def _search(compiled: ParsedResult, document: Mapping[str, Any]) -> Any:
         return None
 
 
-def _conjuncts(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _conjuncts(node: Any) -> Iterator[Any]:
     if node["type"] == "and_expression":
         for child in node["children"]:
             yield from _conjuncts(child)

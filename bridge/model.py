@@ -285,22 +285,32 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What the ledger holds of one event."""
+    """What the ledger holds of one event.
+
+    ``request`` is bound before it first goes out: every later attempt sends the same bytes. ``open`` means that an
+    answer to it is owed: it may have reached the platform, and nobody knows what came of it. ``was`` is the status in which
+    the present owner found the event.
+    """
 
     key: str
     status: Status
+    was: Status
     reason: str
     event: Event
+    accepted_at: datetime
     rule: str | None = None
     trace: tuple[str, ...] = ()
+    delivery: str = ""
     request: HttpRequest | None = None
-    requested_at: datetime | None = None
-    job: str | None = None
+    open: bool = False
+    asked_at: datetime | None = None
+    jobs: tuple[str, ...] = ()
     campaign: str | None = None
-    due: datetime | None = None
+    cancels: tuple[Mapping[str, Any], ...] = ()
     tries: int = 0
     crashes: int = 0
-    attempts: tuple[Mapping[str, Any], ...] = field(default=())
+    duplicates: int = 0
+    attempts: tuple[Mapping[str, Any], ...] = ()
 
 
 def present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -187,6 +187,8 @@ def _absent_for_call(rule: Rule, document: Mapping[str, Any]) -> list[str]:
     needed = [rule.call.phone, *(value for value in rule.call.payload.values() if value.search(document) is None)]
     if rule.call.phone.search(document):
         needed = needed[1:]
+    if rule.call.hours and not rule.call.time_zone.search(document):
+        needed.append(rule.call.time_zone)
     return sorted({path for expression in needed for path in expression.absent(document)})
 
 

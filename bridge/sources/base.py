@@ -1,20 +1,22 @@
 """The contract between the bridge and one CRM, on one screen. A new CRM is one file beside this one.
 
 An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
-adapter, and imports nothing of the bridge but errors, keys, model, phones and signing.
+adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map).
 """
 
+import base64
 import json
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
+from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
@@ -23,7 +25,12 @@ Lookup = Generator[HttpRequest, HttpResponse, Event]
 """A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, and
 returns the event enriched. ``fields.<name>`` paths that rules need come in as ``wanted``."""
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+DEEPEST = 50
+"""How far a body may nest: no CRM comes near it, and what nests without end takes recursive readers down."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_EPOCH = re.compile(r"[0-9]{9,16}(\.[0-9]+)?")
+_YEARS = range(1990, 2200)  # a time outside is a number that means something else
 
 
 def _region(value: str) -> str:
@@ -36,6 +43,13 @@ def _region(value: str) -> str:
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
+
+def _no_slash(value: str) -> str:
+    return value.rstrip("/")
+
+
+ApiBase = Annotated[str, AfterValidator(_no_slash)]
+"""Where look-ups go. Never taken from a body: whoever can send one could have the token sent anywhere."""
 
 Region = Annotated[str, AfterValidator(_region)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_as_list)]
@@ -105,6 +119,11 @@ class Source(ABC):
         yield from ()
         return event
 
+    def superseded(self, before: Event, fresh: Event) -> str | None:
+        """For ``recheck``: what has changed in the CRM since the event happened, so that nobody should be called for it any more."""
+        del before, fresh
+        return None
+
     def judge(self, response: HttpResponse) -> None:
         """Raise ``LookupFailed`` for an answer no adapter can read. 2xx and 404 pass: 404 has a meaning of its own."""
         if response.status == 429:
@@ -118,7 +137,8 @@ class Source(ABC):
 
     @property
     def secrets(self) -> list[str]:
-        return [secret.get_secret_value() for secret in self.settings.secret]
+        """The configured secrets, the current one first. A blank one is none: it would open the door to a blank header."""
+        return [value for secret in self.settings.secret if (value := secret.get_secret_value()).strip()]
 
     @property
     def api_token(self) -> str:
@@ -151,6 +171,59 @@ def seconds(value: str | None) -> float | None:
     return float(value) if value and value.strip().isdecimal() else None
 
 
+def moment(value: object) -> datetime | None:
+    """A time of a payload, in UTC and to the millisecond: ISO 8601, or an epoch in s, ms or µs; None for anything else.
+
+    A time without a zone is read as UTC, which is what CRMs that leave it out mean.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    written = str(value).strip()
+    try:
+        found = _from_epoch(float(written)) if _EPOCH.fullmatch(written) else datetime.fromisoformat(written)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found - timedelta(microseconds=found.microsecond % 1000) if found.year in _YEARS else None
+
+
+def _from_epoch(number: float) -> datetime:
+    """Seconds, milliseconds or microseconds: each is a thousand times the last, so a time of our age tells its unit."""
+    while number >= 1e11:
+        number /= 1000
+    return datetime.fromtimestamp(number, UTC)
+
+
+def basic_credentials(header: str | None) -> bytes | None:
+    """The ``user:password`` of an ``Authorization: Basic`` header; None for another scheme or broken base64."""
+    scheme, _, encoded = (header or "").strip().partition(" ")
+    try:
+        return base64.b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else None
+    except ValueError:
+        return None
+
+
+def answer(response: HttpResponse) -> dict[str, Any]:
+    """The JSON object of an API's answer. ``LookupFailed`` for anything else: a proxy's page, a cut answer."""
+    try:
+        document = read_json(response.body.encode())
+    except Unreadable as error:
+        raise LookupFailed("the API's answer is not JSON") from error
+    if not isinstance(document, dict):
+        raise LookupFailed("the API's answer is not a JSON object")
+    return document
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one in place of whatever else a body has there."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def fingerprint(value: object) -> str:
+    """A short digest of a JSON value; the order of an object's names does not matter."""
+    return keys.digest(json.dumps(value, sort_keys=True))
+
+
 def _filled(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and bool(str(value).strip())
 
@@ -158,10 +231,28 @@ def _filled(value: object) -> bool:
 def read_json(body: bytes) -> Any:
     """The JSON of a body. ``Unreadable`` for anything else, however it is broken: encoding, depth, numbers."""
     try:
-        document = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        written = body.decode("utf-8-sig")
+        document = json.loads(written, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"the body is not JSON: {str(error) or 'nested too deeply'}") from error
-    return _without_surrogates(document) if _SURROGATE.search(body) else document
+    if written.count("[") + written.count("{") > DEEPEST and _nests_deeper(document):
+        raise Unreadable(f"the body nests deeper than {DEEPEST} levels")
+    return _without_surrogates(document) if _SURROGATE.search(written) else document
+
+
+def _nests_deeper(document: Any) -> bool:
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _no_number(name: str) -> Any:

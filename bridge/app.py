@@ -1,0 +1,63 @@
+"""The web application. It cannot call anybody: nothing it imports is able to."""
+
+import logging
+import os
+
+from flask import Flask, Response
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
+
+from bridge import durability, log
+from bridge.config import find, load
+from bridge.durability import Durability
+from bridge.errors import LedgerUnavailable
+from bridge.web.answers import problem
+from bridge.web.health import health
+from bridge.web.hooks import hooks
+from bridge.wiring import Services, build
+
+_log = logging.getLogger("callbridge.web")
+
+
+def create_app(services: Services) -> Flask:
+    """The application for one configuration."""
+    config = services.config
+    app = Flask("bridge", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = config.server.max_body
+    app.config["MAX_FORM_MEMORY_SIZE"] = None  # adapters read the raw body; Werkzeug's form parser is never used
+    app.register_blueprint(hooks(services.ingest, public_url(services)))
+    app.register_blueprint(health(services.ledger, lambda: _durability(services), config.redis.durability))
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _fault)
+    return app
+
+
+def from_environment() -> Flask:
+    """For gunicorn: ``bridge.app:from_environment()`` with ``CALLBRIDGE_CONFIG`` naming the configuration."""
+    log.configure()
+    return create_app(build(load(find(None, os.environ), os.environ), redis_timeout=1.0))
+
+
+def public_url(services: Services) -> str:
+    """How senders see this server; without a configured address, the one it listens on."""
+    return services.config.server.public_url or f"http://{services.config.server.bind}"
+
+
+def _durability(services: Services) -> Durability:
+    try:
+        return durability.read(services.redis)
+    except RedisError as error:
+        raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+
+
+def _http_error(error: Exception) -> Response:
+    """Flask's own answers (404, 405, …) in the form that every error has."""
+    assert isinstance(error, HTTPException)  # noqa: S101 -- registered for nothing else
+    code = (error.name or "error").lower().replace(" ", "_")
+    return problem(error.code or 500, code, error.description or error.name)
+
+
+def _fault(error: Exception) -> Response:
+    """A fault of ours: the sender is asked to send it again, and the log has the rest."""
+    _log.error("unexpected fault", exc_info=error)
+    return problem(500, "fault", "a fault of the bridge; it is in its log")

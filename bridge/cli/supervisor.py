@@ -1,0 +1,162 @@
+"""``callbridge run``: Redis, web and workers as processes of one terminal, started, watched and ended together."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from redis.exceptions import RedisError
+
+from bridge import durability
+from bridge.config import Config
+from bridge.embedded import EmbeddedRedis
+from bridge.errors import StartupError
+from bridge.ledger import connect
+from bridge.wiring import redis_url
+
+_GRACE = 90.0
+_TOO_SOON = 5.0
+_PATIENCE = 60.0
+_log = logging.getLogger("callbridge.run")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command with its environment."""
+
+    command: list[str]
+    variables: Mapping[str, str]
+
+
+def gunicorn(path: Path, config: Config, environ: Mapping[str, str]) -> Program:
+    """The web server. It is a program of its own, so that it holds nothing of the command line's ability to call out."""
+    variables = {**environ, "CALLBRIDGE_CONFIG": str(path.resolve()), "CALLBRIDGE_BIND": config.server.bind}
+    return Program([sys.executable, "-m", "gunicorn", "--config", "python:bridge.gunicorn_conf", "bridge.app:from_environment()"], variables)
+
+
+def ready_redis(config: Config) -> None:
+    """Wait for Redis, then refuse to start on one that is weaker than the configuration asks for."""
+    until, told = time.monotonic() + _PATIENCE, False
+    while True:
+        client = connect(redis_url(config))
+        try:
+            for doubt in durability.require(client, config.redis.durability.value):
+                _log.warning(doubt)
+            return
+        except RedisError as away:
+            if time.monotonic() > until:
+                raise StartupError(f"Redis does not answer: {type(away).__name__}. Is redis.url right, and the server up?") from away
+            if not told:
+                _log.warning("waiting for Redis", extra={"error": type(away).__name__})
+                told = True
+            time.sleep(0.5)
+        finally:
+            client.close()
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Starts the parts in order, starts again what falls, and ends them in the opposite order."""
+
+    path: Path
+    config: Config
+    processes: int
+    concurrency: int
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> int:
+        """Until SIGINT or SIGTERM; the exit code."""
+        self._refuse_taken_port()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        if self.config.redis.url:
+            return self._serve(None)
+        with EmbeddedRedis(self.config.data_dir, self.config.redis.durability.value, lambda line: click.echo(line, err=True)) as embedded:
+            return self._serve(embedded)
+
+    def _serve(self, embedded: EmbeddedRedis | None) -> int:
+        ready_redis(self.config)
+        parts = [_Part("web", self._web()), _Part("worker", self._worker())]
+        try:
+            for part in parts:
+                part.start()
+            click.echo(f"callbridge is up: http://{self.config.server.bind}  (mode {self.config.mode.value}; Ctrl-C ends it)", err=True)
+            return self._watch(parts, embedded)
+        finally:
+            _end(parts)
+
+    def _watch(self, parts: list["_Part"], embedded: EmbeddedRedis | None) -> int:
+        while not self.stopping.wait(0.2):
+            if embedded and not embedded.alive():
+                _log.error("the embedded Redis ended and is started again")
+                embedded.restart()
+            for part in parts:
+                if not part.keep():
+                    click.echo(f"callbridge: {part.name} ends as soon as it is started; see the lines above", err=True)
+                    return 1
+        return 0
+
+    def _web(self) -> Program:
+        return gunicorn(self.path, self.config, self._variables())
+
+    def _worker(self) -> Program:
+        sizes = ["--processes", str(self.processes), "--concurrency", str(self.concurrency)]
+        return Program([sys.executable, "-m", "bridge", "worker", *sizes], self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        return {**os.environ, "CALLBRIDGE_CONFIG": str(self.path.resolve()), "CALLBRIDGE_PARENT": str(os.getpid())}
+
+    def _refuse_taken_port(self) -> None:
+        host, _, port = self.config.server.bind.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            with socket.create_server((host.strip("[]"), int(port)), family=family):
+                return
+        except OSError as error:
+            raise StartupError(f"cannot listen at {self.config.server.bind} ({error.strerror}): set server.bind, or PORT, to a free one") from error
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    program: Program
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+    falls: int = 0
+
+    def start(self) -> None:
+        # A session of its own: Ctrl-C reaches only the supervisor, which ends the parts in order.
+        self.process = subprocess.Popen(self.program.command, env=dict(self.program.variables), start_new_session=True)
+        self.started = time.monotonic()
+
+    def keep(self) -> bool:
+        """Start it again when it fell; False when it cannot stay up at all."""
+        if self.process is None or self.process.poll() is None:
+            return True
+        self.falls = self.falls + 1 if time.monotonic() - self.started < _TOO_SOON else 1
+        if self.falls > 3:
+            return False
+        _log.error("a part ended and is started again", extra={"part": self.name, "exit": self.process.returncode})
+        self.start()
+        return True
+
+
+def _end(parts: list[_Part]) -> None:
+    """Web first, so that nothing new comes in; then workers, whose open attempts end; Redis last."""
+    for part in parts:
+        if part.process is None or part.process.poll() is not None:
+            continue
+        part.process.terminate()
+        try:
+            part.process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            part.process.kill()
+            part.process.wait()

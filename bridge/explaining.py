@@ -1,0 +1,115 @@
+"""What would happen, or did happen, and why: the same shape for a body in a file and for an event in the ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bridge.calls import call_request, cancel_request, shown
+from bridge.deciding import Outlook, Policy, weigh
+from bridge.errors import LookupFailed, Unreadable, Unverified
+from bridge.keys import cancel_key, event_key
+from bridge.ledger import Ledger
+from bridge.ledger.layout import qualify
+from bridge.model import Delivery, Entry, Event, HttpRequest, Unparsed, present
+from bridge.phones import to_e164
+from bridge.rules import wanted_fields
+from bridge.sources.base import Source
+
+HIDDEN = "***"
+_CREDENTIALS = frozenset({"authorization", "x-api-token", "api-token", "x-api-key", "x-pw-accesstoken"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """Explains against one configuration. Sends nothing, and changes nothing."""
+
+    policy: Policy
+    base_url: str
+    crm_params: Any = "form"
+
+    def delivery(self, source: Source, delivery: Delivery, now: datetime) -> dict[str, Any]:
+        """What a body would lead to. A signature is reported, not required."""
+        try:
+            events = [self._parsed(source, parsed, now) for parsed in source.parse(delivery)]
+        except Unreadable as unreadable:
+            field = f" (field: {unreadable.field})" if unreadable.field else ""
+            return {"verified": _verified(source, delivery, now), "events": [], "error": f"{unreadable.message}{field}"}
+        return {"verified": _verified(source, delivery, now), "events": events}
+
+    def entry(self, entry: Entry) -> dict[str, Any]:
+        """What did happen to an event of the ledger."""
+        decision = {
+            "status": entry.status.value,
+            "reason": entry.reason,
+            "rule": entry.rule,
+            "trace": list(entry.trace),
+            "requests": [shown(entry.request, self.base_url)] if entry.request else [],
+            "jobs": list(entry.jobs),
+            "attempts": [dict(attempt) for attempt in entry.attempts],
+            "duplicates": entry.duplicates,
+        }
+        return {"event": entry.event.document(), "event_key": entry.key, "fact_key": entry.event.fact, "decision": decision}
+
+    def _parsed(self, source: Source, parsed: Event | Unparsed, now: datetime) -> dict[str, Any]:
+        if isinstance(parsed, Unparsed):
+            return {"event": None, "event_key": None, "fact_key": None, "decision": _unread(parsed)}
+        key = event_key(source.name, parsed.id)
+        outlook = weigh(parsed, self.policy, now, can_look_up=source.can_look_up(parsed))
+        decision = {
+            "status": outlook.status.value,
+            "reason": outlook.reason,
+            "rule": outlook.decision.rule.name if outlook.decision.rule else None,
+            "trace": list(outlook.decision.trace),
+            "requests": self._requests(source, parsed, outlook, key),
+        }
+        return {"event": parsed.document(), "event_key": key, "fact_key": parsed.fact, "decision": decision}
+
+    def _requests(self, source: Source, event: Event, outlook: Outlook, key: str) -> list[dict[str, Any]]:
+        """In the order in which they would go out."""
+        requests: list[dict[str, Any]] = []
+        if outlook.decision.missing:
+            requests.append(_first_look_up(source, event, self.policy))
+        if outlook.cancel:
+            requests.append(shown(cancel_request(["<id of each call job found>"], cancel_key(key)), self.base_url))
+        if outlook.call and not outlook.status.finished:
+            requests.append(shown(call_request(outlook.call, key, crm_params=self.crm_params), self.base_url))
+        return requests
+
+
+def find_entries(ledger: Ledger, sources: Sequence[str], wanted: str) -> list[Entry]:
+    """Events by key, by bare event id, by ref (``deal:555``), or by phone in any spelling that has its country code; newest first."""
+    exact = [entry for key in (wanted, *(event_key(source, wanted) for source in sources)) if (entry := ledger.entry(key))]
+    if exact:
+        return exact
+    phone = to_e164(wanted)
+    refs = [f"phone:{phone}"] if phone else [ref for source in sources for ref in qualify(source, (wanted,))]
+    return ledger.sharing(refs)
+
+
+def _verified(source: Source, delivery: Delivery, now: datetime) -> bool | str:
+    try:
+        source.verify(delivery, now)
+    except Unverified as refused:
+        return refused.message
+    return True
+
+
+def _unread(parsed: Unparsed) -> dict[str, Any]:
+    return {"status": "failed", "reason": f"not understood: {parsed.why}", "rule": None, "trace": [], "requests": []}
+
+
+def _first_look_up(source: Source, event: Event, policy: Policy) -> dict[str, Any]:
+    """The first request to the CRM; what follows depends on its answer."""
+    conversation = source.look_up(event, wanted_fields(policy.rules))
+    try:
+        request: HttpRequest = next(conversation)
+    except (StopIteration, LookupFailed):
+        return {}
+    finally:
+        conversation.close()
+    return present({"method": request.method, "url": request.url, "headers": _hidden(request.headers), "body": request.body})
+
+
+def _hidden(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: HIDDEN if name.lower() in _CREDENTIALS else value for name, value in headers.items()}

@@ -1,0 +1,34 @@
+"""gunicorn's settings for ``callbridge web``. ``GUNICORN_CMD_ARGS`` and ``WEB_CONCURRENCY`` override each of them."""
+
+import os
+import threading
+import time
+from typing import Any
+
+bind = os.environ.get("CALLBRIDGE_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"  # keep-alive without a dependency more; a delivery waits for one round trip to Redis and nothing else
+threads = 16
+keepalive = 65  # longer than the idle time of the usual proxies, so that they close first
+backlog = 2048
+timeout = 30  # a worker that hangs this long is replaced; CRMs have hung up long before
+graceful_timeout = 20
+limit_request_line = 8190  # webhook URLs may carry tokens and query parameters
+preload_app = False  # each worker connects to Redis by itself
+accesslog = None  # one line per delivery is written by the bridge, with more in it and no secrets
+errorlog = "-"
+loglevel = os.environ.get("CALLBRIDGE_GUNICORN_LOG", "warning")
+control_socket_disable = True  # nobody needs a second way in
+
+
+def when_ready(server: Any) -> None:
+    """Under ``callbridge run``: end when it ends, however it ends, so that no half of a bridge is left behind."""
+    parent = int(os.environ.get("CALLBRIDGE_PARENT", "0"))
+    if parent:
+        threading.Thread(target=_follow, args=(parent, server), daemon=True).start()
+
+
+def _follow(parent: int, server: Any) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(server.pid, 15)

@@ -1,0 +1,125 @@
+"""The use case of the web side: verify → parse → decide → accept. Nothing here knows HTTP or waits for anybody but Redis."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from bridge.deciding import Policy, may_cancel, weigh
+from bridge.errors import LedgerUnavailable, Unreadable, Unverified
+from bridge.keys import digest, event_key
+from bridge.ledger import Ledger, Mark, NewEntry
+from bridge.ledger.layout import qualify
+from bridge.model import Delivery, Event, Receipt, Status, Unparsed, iso
+from bridge.sources.base import Source
+
+UNREADABLE = "unreadable"
+"""The type of an event that could not be read; an operator replays it after the mapping is mended."""
+
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-webhook-secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes deliveries in. ``clock`` is read once per delivery."""
+
+    sources: Mapping[str, Source]
+    policy: Policy
+    ledger: Ledger
+    clock: Callable[[], datetime]
+
+    def take(self, delivery: Delivery) -> list[Receipt]:
+        """Verify, decide and durably accept one delivery; a receipt per event, in order.
+
+        Raises ``Unverified`` (nothing changed but a counter), ``Unreadable`` (from a source whose sender can mend it) or
+        ``LedgerUnavailable`` (nothing may be promised).
+        """
+        source = self.sources[delivery.source]
+        try:
+            source.verify(delivery, delivery.received_at)
+        except Unverified as refused:
+            self._note_refusal(delivery, refused)
+            raise
+        return self.accept(delivery, [self._entry(source, event, delivery) for event in self._parsed(source, delivery)])
+
+    def accept(self, delivery: Delivery, new: Sequence[NewEntry]) -> list[Receipt]:
+        """The one atomic step: all of it is durable when this returns."""
+        if not new:
+            return []
+        answers = self.ledger.accept(uuid4().hex, _kept(delivery), new, self.clock())
+        return [_receipt(entry, answer) for entry, answer in zip(new, answers, strict=True)]
+
+    def _parsed(self, source: Source, delivery: Delivery) -> Sequence[Event | Unparsed]:
+        try:
+            return source.parse(delivery)
+        except Unreadable as unreadable:
+            if source.strict:
+                raise
+            return [Unparsed(digest(delivery.body), unreadable.message)]
+
+    def _entry(self, source: Source, parsed: Event | Unparsed, delivery: Delivery) -> NewEntry:
+        if isinstance(parsed, Unparsed):
+            return _unreadable(source, parsed, delivery)
+        outlook = weigh(parsed, self.policy, delivery.received_at, can_look_up=source.can_look_up(parsed))
+        ended = outlook.status is Status.IGNORED
+        return NewEntry(
+            key=event_key(source.name, parsed.id),
+            status=Status.IGNORED if ended else Status.QUEUED,
+            reason=outlook.reason,
+            event=parsed,
+            rule=outlook.decision.rule.name if outlook.decision.rule else None,
+            trace=outlook.decision.trace,
+            first=not ended and may_cancel(parsed, self.policy.rules),
+            marks=stop_marks(parsed, outlook.cancel.campaigns, entity_only=outlook.cancel.entity_only) if outlook.cancel else (),
+        )
+
+    def _note_refusal(self, delivery: Delivery, refused: Unverified) -> None:
+        request = {**_kept(delivery), "refusal": refused.refusal, "message": refused.message}
+        try:
+            self.ledger.refuse(delivery.source, refused.refusal, request)
+        except LedgerUnavailable:
+            return  # the answer is 401 either way, and a lost count of refusals harms nobody
+
+
+def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bool) -> tuple[Mark, ...]:
+    """What a cancel leaves behind at once: no calls on facts as old as its own, for these refs."""
+    refs = (event.entity.ref,) if entity_only and event.entity else event.refs
+    return tuple(Mark(ref, campaign, event.happened_at) for ref in qualify(event.source, refs) for campaign in campaigns or ("*",))
+
+
+def _unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEntry:
+    event = Event(
+        source=source.name,
+        kind=source.kind,
+        id=f"{UNREADABLE}:{unparsed.id}",
+        type=UNREADABLE,
+        fact=f"{UNREADABLE}:{source.name}:{unparsed.id}",
+        received_at=delivery.received_at,
+    )
+    reason = f"authentic, but not understood: {unparsed.why}. The delivery is kept; replay it when the mapping is mended"
+    return NewEntry(key=event_key(source.name, event.id), status=Status.FAILED, reason=reason, event=event)
+
+
+def _receipt(entry: NewEntry, answer: str) -> Receipt:
+    if not answer:
+        return Receipt(id=entry.event.id, key=entry.key, status=entry.status, reason=entry.reason)
+    return Receipt(id=entry.event.id, key=entry.key, status="duplicate", reason=f"received before; it is {answer}")
+
+
+def _kept(delivery: Delivery) -> dict[str, object]:
+    """A delivery as it is stored: verbatim, but for the headers that are secrets."""
+    headers = {name: "***" if name in _SECRET_HEADERS else value for name, value in delivery.headers.items()}
+    try:
+        body, encoding = delivery.body.decode(), "utf-8"
+    except UnicodeDecodeError:
+        body, encoding = base64.b64encode(delivery.body).decode(), "base64"
+    return {
+        "source": delivery.source,
+        "method": delivery.method,
+        "url": delivery.url,
+        "headers": headers,
+        "body": body,
+        "encoding": encoding,
+        "received_at": iso(delivery.received_at),
+    }

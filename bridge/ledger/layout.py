@@ -1,0 +1,76 @@
+"""How the ledger lies in Redis. Every key name is spelled here and in the scripts' first lines, and nowhere else.
+
+All keys begin with ``callbridge:`` and a layout number, so that an old and a new version can be told apart on one
+Redis: a change that an older version would misread gets a new number and a migration.
+
+    event:<key>              hash    one event: status, reason, document, decision, request, attempts, lease
+    seen:<key>               string  the claim that stops redeliveries; lives for retention.dedup, longer than an ignored event
+    delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from
+    due:first, due:normal    zset    every unfinished event, scored by when somebody must look at it next (ms)
+    ref:<ref>                zset    the events that share a ref, by time of acceptance; a ref of a CRM record is qualified
+                                     by its source, a phone is the same person everywhere
+    lease:<ref>              string  the one event that may be attempted for this ref now
+    mark:<ref>               hash    stop marks: campaign (or *) → "<fact's time ms> <event key>"
+    fact:<digest>            string  the event that acted on this fact
+    called:<campaign>:<phone> string "<ms> <event key>" of the last call, for cooldowns
+    pace:<name>              string  when the next request may go (ms): campaigns' and CRMs' rate limits
+    refused:<source>         list    the last refused requests; refused:count:<source> hash: how many, by reason
+    wake                     list    one element when something became due: the dispatcher's alarm
+
+``due:first`` holds what may be a cancel and is served before ``due:normal``.
+An event's hash, by field:
+
+    status reason            the contract's words, and one sentence
+    document fact            the event document and the fact key
+    rule trace               which rule matched, and one line per rule tried (JSON)
+    refs lane delivery       all refs as qualified here (JSON), which due set, which delivery
+    accepted                 ms
+    owner until crashes      the lease (worker, ms), and how often a worker died holding it
+    request open asked tries the bound request (JSON), whether an answer to it is owed, when it was first sent, how often
+    slot                     the turn it was given by the campaign's rate limit (ms)
+    jobs campaign            call job ids (JSON), and where
+    cancels                  the call jobs a cancel is about, in the order they were found, with what came of each (JSON)
+    attempts                 what was tried (JSON, the last 20)
+    duplicates               how many redeliveries were turned away
+"""
+
+LAYOUT = 1
+PREFIX = f"callbridge:{LAYOUT}:"
+LANES = ("first", "normal")
+
+
+def event(key: str) -> str:
+    return f"{PREFIX}event:{key}"
+
+
+def delivery(delivery_id: str) -> str:
+    return f"{PREFIX}delivery:{delivery_id}"
+
+
+def due(lane: str) -> str:
+    return f"{PREFIX}due:{lane}"
+
+
+def ref(qualified: str) -> str:
+    return f"{PREFIX}ref:{qualified}"
+
+
+def pace(name: str) -> str:
+    return f"{PREFIX}pace:{name}"
+
+
+def refused(source: str) -> str:
+    return f"{PREFIX}refused:{source}"
+
+
+def refused_count(source: str) -> str:
+    return f"{PREFIX}refused:count:{source}"
+
+
+WAKE = f"{PREFIX}wake"
+WRITABLE = f"{PREFIX}writable"
+
+
+def qualify(source: str, refs: tuple[str, ...]) -> list[str]:
+    """Refs as the ledger knows them: ``deal:5`` of one CRM is not ``deal:5`` of another, a phone is the same everywhere."""
+    return [ref if ref.startswith("phone:") else f"{source}/{ref}" for ref in refs]

@@ -1,0 +1,224 @@
+"""What travels in and out of the ledger: frozen values, and the form in which Redis keeps them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bridge.ledger import layout
+from bridge.model import Attempt, Entry, Event, HttpRequest, Status, from_ms, to_ms
+
+ATTEMPTS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """``No calls for this ref on facts up to ``at``'', in one campaign or (``*``) in every one."""
+
+    ref: str
+    campaign: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An event on its way into the ledger. ``due`` None: it is finished already."""
+
+    key: str
+    status: Status
+    reason: str
+    event: Event
+    rule: str | None = None
+    trace: tuple[str, ...] = ()
+    first: bool = False
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in milliseconds."""
+
+    dedup: int
+    done: int
+    failed: int
+    ignored: int
+
+    def of(self, status: Status) -> int:
+        kept = {Status.FAILED: self.failed, Status.IGNORED: self.ignored}
+        return kept.get(status, self.done)
+
+    @property
+    def longest(self) -> int:
+        return max(self.dedup, self.done, self.failed, self.ignored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallGate:
+    """What ``begin`` must ask Redis about a call before it goes out."""
+
+    campaign: str
+    phone: str
+    happened_at: datetime
+    fact: str
+    cooldown_ms: int = 0
+    pace_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """A request about to go out for an event; without a ``call`` it is a cancel."""
+
+    entry: Entry
+    request: HttpRequest | None = None
+    call: CallGate | None = None
+    marks: tuple[Mark, ...] = ()
+    cancels: tuple[Mapping[str, Any], ...] | None = None
+    rule: str | None = None
+    trace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The request may go out now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Another worker has the event now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Not now, or not at all: ``word`` says why (busy, stopped, told, cooled, paced), ``by`` which event is the cause."""
+
+    word: str
+    by: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What came of an attempt. ``due`` None: the event is finished."""
+
+    entry: Entry
+    status: Status
+    reason: str
+    due: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+    settled: bool = True
+    jobs: tuple[str, ...] | None = None
+    campaign: str | None = None
+    cancels: tuple[Mapping[str, Any], ...] | None = None
+    rule: str | None = None
+    trace: tuple[str, ...] = ()
+    free: CallGate | None = None
+    hold: tuple[str, datetime] | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
+    """An event's hash as a value. ``was`` is the status a claim found it in."""
+    event = Event.from_document(json.loads(row["document"]), row["fact"])
+    return Entry(
+        key=key,
+        status=Status(row["status"]),
+        was=was or Status(row["status"]),
+        reason=row.get("reason", ""),
+        event=event,
+        rule=row.get("rule"),
+        trace=tuple(json.loads(row.get("trace", "[]"))),
+        delivery=row.get("delivery", ""),
+        accepted_at=_moment(row.get("accepted")) or event.received_at,
+        request=HttpRequest(**json.loads(row["request"])) if "request" in row else None,
+        open="open" in row,
+        asked_at=_moment(row.get("asked")),
+        jobs=tuple(json.loads(row.get("jobs", "[]"))),
+        campaign=row.get("campaign"),
+        cancels=tuple(json.loads(row.get("cancels", "[]"))),
+        tries=int(row.get("tries", 0)),
+        crashes=int(row.get("crashes", 0)),
+        duplicates=int(row.get("duplicates", 0)),
+        attempts=tuple(json.loads(row.get("attempts", "[]"))),
+    )
+
+
+def new_fields(new: NewEntry) -> list[str]:
+    """The hash of a new event, as Redis takes it."""
+    return _flat(
+        {
+            "status": new.status,
+            "reason": new.reason,
+            "document": _json(new.event.document()),
+            "fact": new.event.fact,
+            "rule": new.rule,
+            "trace": _json(new.trace),
+        }
+    )
+
+
+def begin_fields(beginning: Beginning) -> list[str]:
+    """What is noted before a request goes out: from here on an answer is owed, and every retry sends these bytes."""
+    request = beginning.request
+    return _flat(
+        {
+            "document": _json(beginning.entry.event.document()),
+            "rule": beginning.rule,
+            "trace": _json(beginning.trace) if beginning.trace else None,
+            "request": _json({"method": request.method, "url": request.url, "headers": dict(request.headers), "body": request.body})
+            if request
+            else None,
+            "open": "1" if beginning.call else None,
+            "campaign": beginning.call.campaign if beginning.call else None,
+            "cancels": _json(beginning.cancels) if beginning.cancels is not None else None,
+        }
+    )
+
+
+def record_fields(record: Record) -> list[str]:
+    """What an attempt leaves behind."""
+    attempts = (*record.entry.attempts, *(attempt.document() for attempt in record.attempts))[-ATTEMPTS_KEPT:]
+    return _flat(
+        {
+            "status": record.status,
+            "reason": record.reason,
+            "document": _json(record.entry.event.document()),
+            "rule": record.rule,
+            "trace": _json(record.trace) if record.trace else None,
+            "attempts": _json(attempts),
+            "jobs": _json(record.jobs) if record.jobs is not None else None,
+            "campaign": record.campaign,
+            "cancels": _json(record.cancels) if record.cancels is not None else None,
+            **record.fields,
+        }
+    )
+
+
+def gate_arguments(gate: CallGate) -> dict[str, Any]:
+    return {
+        "campaign": gate.campaign,
+        "phone": gate.phone,
+        "at": to_ms(gate.happened_at),
+        "fact": gate.fact,
+        "cooldown": gate.cooldown_ms,
+    }
+
+
+def mark_arguments(marks: Sequence[Mark]) -> list[list[str]]:
+    return [[mark.ref, mark.campaign, str(to_ms(mark.at))] for mark in marks]
+
+
+def qualified(event: Event) -> list[str]:
+    return layout.qualify(event.source, event.refs)
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    return from_ms(float(milliseconds)) if milliseconds else None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, default=list)
+
+
+def _flat(fields: Mapping[str, str | None]) -> list[str]:
+    return [text for name, value in fields.items() if value is not None for text in (name, str(value))]

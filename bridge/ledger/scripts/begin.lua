@@ -1,0 +1,81 @@
+-- Before a request goes out: the last gate, and the note that it is going. Everything only Redis can know is asked here,
+-- in one step with the note, so that no other worker can come between.
+-- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
+--       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false}]
+--       call: {campaign, phone, at ms, fact, cooldown ms}
+-- Returns per event [word, detail, detail]: go | lost | busy holder | stopped by | told by | cooled by, at | paced at
+local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
+
+local function stop_mark(event)
+  for _, ref in ipairs(event.refs) do
+    for _, mark in ipairs(redis.call('HMGET', P .. 'mark:' .. ref, '*', event.call.campaign)) do
+      if mark then
+        local at, by = string.match(mark, '^(%d+) (.*)$')
+        if tonumber(at) >= event.call.at and by ~= event.key then return by end
+      end
+    end
+  end
+end
+
+local function refused(event)
+  local call = event.call
+  local by = stop_mark(event)
+  if by then return { 'stopped', by } end
+  local teller = redis.call('GET', P .. 'fact:' .. call.fact)
+  if teller and teller ~= event.key then return { 'told', teller } end
+  if call.cooldown > 0 then
+    local last = redis.call('GET', P .. 'called:' .. call.campaign .. ':' .. call.phone)
+    if last then
+      local at, caller = string.match(last, '^(%d+) (.*)$')
+      if caller ~= event.key and NOW - tonumber(at) < call.cooldown then return { 'cooled', caller, at } end
+    end
+  end
+end
+
+-- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
+-- early is given a turn and keeps it.
+local function turn(event)
+  local slot = tonumber(redis.call('HGET', entry_key(event.key), 'slot') or '')
+  if slot then
+    if slot <= NOW then return nil end
+    return slot
+  end
+  local name, pace = P .. 'pace:campaign:' .. event.call.campaign, event.pace or 0
+  local free = math.max(tonumber(redis.call('GET', name) or '0'), NOW)
+  if pace > 0 then
+    redis.call('SET', name, string.format('%.0f', free + pace), 'PX', math.ceil(free + pace - NOW) + 60000)
+  end
+  if free <= NOW then return nil end
+  redis.call('HSET', entry_key(event.key), 'slot', string.format('%.0f', free))
+  return free
+end
+
+local function begin(event)
+  local name = entry_key(event.key)
+  local had = redis.call('HMGET', name, 'owner', 'status', 'lane')
+  if had[1] ~= worker or had[2] ~= 'running' then return { 'lost' } end
+  leave_marks(event.key, event.marks, dedup)
+  index_refs(event.key, event.refs, index_ttl)
+  local busy = lease_refs(event.key, event.refs, lease)
+  if busy then return { 'busy', busy } end
+  if event.call then
+    local why = refused(event)
+    if why then return why end
+    local at = turn(event)
+    if at then return { 'paced', string.format('%.0f', at) } end
+    redis.call('SET', P .. 'fact:' .. event.call.fact, event.key, 'PX', dedup)
+    if memory > 0 then
+      redis.call('SET', P .. 'called:' .. event.call.campaign .. ':' .. event.call.phone, ARGV[2] .. ' ' .. event.key, 'PX', memory)
+    end
+    redis.call('HINCRBY', name, 'tries', 1)
+    redis.call('HSETNX', name, 'asked', ARGV[2])
+    redis.call('HDEL', name, 'slot')
+  end
+  redis.call('HSET', name, 'refs', cjson.encode(event.refs), 'until', NOW + lease, unpack(event.entry))
+  look_again(had[3], event.key, NOW + lease)
+  return { 'go' }
+end
+
+local answers = {}
+for i, event in ipairs(cjson.decode(ARGV[8])) do answers[i] = begin(event) end
+return answers

@@ -1,0 +1,40 @@
+-- Take up to N due events for one worker, each with a lease on itself and on all its refs.
+-- ARGV: prefix, now, worker, n, lease ms, pause ms when a ref is taken
+-- Returns per event [key, status it had, field, value, …].
+local worker, room, lease, pause = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local taken = {}
+
+local function take(lane, key)
+  local name = entry_key(key)
+  local had = redis.call('HMGET', name, 'status', 'refs')
+  if not had[1] then
+    redis.call('ZREM', P .. 'due:' .. lane, key)
+    return
+  end
+  local busy = lease_refs(key, cjson.decode(had[2]), lease)
+  if busy then
+    if had[1] == 'queued' or had[1] == 'waiting' then
+      redis.call('HSET', name, 'status', 'waiting', 'reason', 'another event of the same person is running: ' .. busy)
+    end
+    look_again(lane, key, NOW + pause)
+    return
+  end
+  -- Due while running: its lease ran out, so the worker that had it is gone.
+  if had[1] == 'running' then redis.call('HINCRBY', name, 'crashes', 1) end
+  redis.call('HSET', name, 'status', 'running', 'owner', worker, 'until', NOW + lease)
+  look_again(lane, key, NOW + lease)
+  local row = redis.call('HGETALL', name)
+  table.insert(row, 1, had[1])
+  table.insert(row, 1, key)
+  table.insert(taken, row)
+end
+
+for _, lane in ipairs({ 'first', 'normal' }) do
+  local left = room - #taken
+  if left > 0 then
+    for _, key in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due:' .. lane, '-inf', NOW, 'LIMIT', 0, left)) do
+      take(lane, key)
+    end
+  end
+end
+return taken

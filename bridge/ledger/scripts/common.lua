@@ -1,0 +1,52 @@
+-- What the scripts share; put in front of each. P is the prefix of every key (layout.py describes them all).
+local P = ARGV[1]
+local NOW = tonumber(ARGV[2])
+
+local function entry_key(key) return P .. 'event:' .. key end
+
+-- Every ref of an event leads to it, for searches and for cancels.
+local function index_refs(key, refs, ttl)
+  for _, ref in ipairs(refs) do
+    redis.call('ZADD', P .. 'ref:' .. ref, NOW, key)
+    redis.call('PEXPIRE', P .. 'ref:' .. ref, ttl)
+  end
+end
+
+-- A stop mark only ever moves forward in time.
+local function leave_marks(key, marks, ttl)
+  for _, mark in ipairs(marks) do
+    local name, campaign, at = P .. 'mark:' .. mark[1], mark[2], tonumber(mark[3])
+    local old = redis.call('HGET', name, campaign)
+    if not old or tonumber(string.match(old, '^%d+')) < at then
+      redis.call('HSET', name, campaign, string.format('%d %s', at, key))
+      redis.call('PEXPIRE', name, ttl)
+    end
+  end
+end
+
+-- All refs or none: two attempts for one person are never open at once.
+local function lease_refs(key, refs, ttl)
+  for _, ref in ipairs(refs) do
+    local holder = redis.call('GET', P .. 'lease:' .. ref)
+    if holder and holder ~= key then return holder end
+  end
+  for _, ref in ipairs(refs) do
+    redis.call('SET', P .. 'lease:' .. ref, key, 'PX', ttl)
+  end
+  return nil
+end
+
+local function release_refs(key, refs)
+  for _, ref in ipairs(refs) do
+    if redis.call('GET', P .. 'lease:' .. ref) == key then redis.call('DEL', P .. 'lease:' .. ref) end
+  end
+end
+
+local function look_again(lane, key, at)
+  redis.call('ZADD', P .. 'due:' .. lane, at, key)
+end
+
+local function wake()
+  redis.call('LPUSH', P .. 'wake', 1)
+  redis.call('LTRIM', P .. 'wake', 0, 0)
+end

@@ -1,0 +1,220 @@
+"""The ledger: what was decided and what came of it. Every write is one script, so it happens whole or not at all."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from bridge import keys
+from bridge.errors import LedgerUnavailable
+from bridge.ledger import layout
+from bridge.ledger.records import (
+    Beginning,
+    Blocked,
+    Go,
+    Lost,
+    NewEntry,
+    Record,
+    Retention,
+    begin_fields,
+    gate_arguments,
+    mark_arguments,
+    new_fields,
+    qualified,
+    read_entry,
+    record_fields,
+)
+from bridge.model import Entry, Rate, Status, from_ms, to_ms
+
+PAUSE = timedelta(milliseconds=250)
+"""How soon an event that found its person busy is looked at again."""
+
+REFUSED_KEPT = 20
+REFUSED_FOR = timedelta(days=7)
+
+
+def connect(url: str, timeout: float = 2.0) -> Redis:
+    """A client that never sends a write twice: what timed out may have happened, and the caller must be told."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        health_check_interval=0,
+    )
+
+
+class Ledger:
+    """The only door to what is remembered. Raises ``LedgerUnavailable`` when Redis did not take it, or did not say."""
+
+    def __init__(self, redis: Redis, retention: Retention, call_memory: timedelta = timedelta(0)) -> None:
+        """``call_memory``: how far back a cooldown can reach."""
+        self.redis = redis
+        self.retention = retention
+        self._call_memory = int(call_memory.total_seconds() * 1000)
+        common = _script("common")
+        self._scripts = {name: redis.register_script(common + _script(name)) for name in ("accept", "claim", "begin", "record", "renew", "pace")}
+
+    def accept(self, delivery_id: str, delivery: Mapping[str, Any], new: Sequence[NewEntry], now: datetime) -> list[str]:
+        """Take in one delivery, all of it or nothing, in one round trip.
+
+        Per event: empty when it is new, else the status of the same event that was there before.
+        """
+        events = [self._new(entry, now) for entry in new]
+        kept = self.retention.longest
+        return list(
+            self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, json.dumps(events, separators=(",", ":")))
+        )
+
+    def claim(self, worker: str, room: int, lease: timedelta, now: datetime) -> list[Entry]:
+        """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first."""
+        rows = self._run("claim", now, worker, room, _ms(lease), _ms(PAUSE))
+        return [read_entry(row[0], dict(zip(row[2::2], row[3::2], strict=True)), Status(row[1])) for row in rows]
+
+    def begin(self, worker: str, lease: timedelta, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Lost | Blocked]:
+        """The last gate before requests go out, and the note that they do; see ``begin.lua``."""
+        events = [
+            {
+                "key": item.entry.key,
+                "refs": qualified(item.entry.event),
+                "entry": begin_fields(item),
+                "marks": mark_arguments(item.marks),
+                "call": gate_arguments(item.call) if item.call else False,
+                "pace": item.call.pace_ms if item.call and item.call.pace_ms else False,
+            }
+            for item in beginnings
+        ]
+        answers = self._run("begin", now, worker, _ms(lease), self.retention.longest, self.retention.dedup, self._call_memory, json.dumps(events))
+        return [_word(*answer) for answer in answers]
+
+    def record(self, worker: str, records: Sequence[Record], now: datetime) -> list[bool]:
+        """Write what came of attempts; False where the lease was lost meanwhile and another worker's word counts."""
+        events = [self._recorded(item) for item in records]
+        return [bool(written) for written in self._run("record", now, worker, self.retention.longest, json.dumps(events))]
+
+    def renew(self, worker: str, lease: timedelta, held: Iterable[str], now: datetime) -> set[str]:
+        """Keep the leases of what is still being worked on; the keys that are still this worker's."""
+        return set(self._run("renew", now, worker, _ms(lease), json.dumps(list(held))))
+
+    def pace(self, name: str, rate: Rate, now: datetime, longest: timedelta = timedelta(seconds=1)) -> float:
+        """Seconds until the next turn of a rate limit; the turn is taken only when that is within ``longest``."""
+        return float(self._run("pace", now, name, rate.interval * 1000, _ms(longest))) / 1000
+
+    def refuse(self, source: str, refusal: str, request: Mapping[str, Any]) -> None:
+        """Count a refused request and keep it in a small ring, so that a wrong secret can be seen and mended."""
+        with _available():
+            pipeline = self.redis.pipeline(transaction=True)
+            pipeline.hincrby(layout.refused_count(source), refusal, 1)
+            pipeline.lpush(layout.refused(source), json.dumps(request))
+            pipeline.ltrim(layout.refused(source), 0, REFUSED_KEPT - 1)
+            pipeline.pexpire(layout.refused(source), _ms(REFUSED_FOR))
+            pipeline.execute()
+
+    def due_count(self, now: datetime) -> int:
+        """How many events somebody should look at now."""
+        with _available():
+            pipeline = self.redis.pipeline(transaction=False)
+            for lane in layout.LANES:
+                pipeline.zcount(layout.due(lane), "-inf", to_ms(now))
+            return sum(pipeline.execute())
+
+    def unfinished(self) -> dict[str, datetime]:
+        """Every event that is not finished, and when it is looked at next."""
+        with _available():
+            rows: list[Any] = [row for lane in layout.LANES for row in self.redis.zrange(layout.due(lane), 0, -1, withscores=True)]
+        return {key: from_ms(at) for key, at in rows}
+
+    def check_writable(self) -> None:
+        with _available():
+            self.redis.set(layout.WRITABLE, 1, px=60_000)
+
+    def entry(self, key: str) -> Entry | None:
+        with _available():
+            row: dict[str, str] = self.redis.hgetall(layout.event(key))  # type: ignore[assignment]  # decode_responses
+        return read_entry(key, row) if row else None
+
+    def delivery(self, delivery_id: str) -> dict[str, Any] | None:
+        with _available():
+            stored = self.redis.get(layout.delivery(delivery_id))
+        return json.loads(stored) if stored else None
+
+    def sharing(self, refs: Iterable[str], most: int = 1000) -> list[Entry]:
+        """The events that share any of these (qualified) refs, newest first; what retention has taken is left out."""
+        with _available():
+            pipeline = self.redis.pipeline(transaction=False)
+            for ref in refs:
+                pipeline.zrevrange(layout.ref(ref), 0, most - 1)
+            found = list(dict.fromkeys(key for keys_ in pipeline.execute() for key in keys_))
+            for key in found:
+                pipeline.hgetall(layout.event(key))
+            rows = pipeline.execute() if found else []
+        return sorted((read_entry(key, row) for key, row in zip(found, rows, strict=True) if row), key=lambda entry: entry.accepted_at, reverse=True)
+
+    def _new(self, new: NewEntry, now: datetime) -> dict[str, Any]:
+        finished = new.status.finished
+        return {
+            "key": new.key,
+            "entry": new_fields(new),
+            "lane": layout.LANES[0 if new.first else 1],
+            "due": False if finished else to_ms(now),
+            "ttl": self.retention.of(new.status) if finished else False,
+            "refs": qualified(new.event),
+            "marks": mark_arguments(new.marks),
+        }
+
+    def _recorded(self, record: Record) -> dict[str, Any]:
+        free = record.free
+        return {
+            "key": record.entry.key,
+            "refs": qualified(record.entry.event),
+            "entry": record_fields(record),
+            "gone": ["open", "crashes"] if record.settled else ["crashes"],
+            "due": to_ms(record.due) if record.due else False,
+            "ttl": False if record.due else self.retention.of(record.status),
+            "free_fact": free.fact if free else False,
+            "free_phone": f"{free.campaign}:{free.phone}" if free else False,
+            "hold": [record.hold[0], to_ms(record.hold[1])] if record.hold else False,
+        }
+
+    def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:
+        with _available():
+            return self._scripts[name](args=[layout.PREFIX, to_ms(now), *arguments])
+
+
+def fact_digest(fact: str) -> str:
+    """How a fact is spelled in a key of the ledger."""
+    return keys.digest(fact)
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise LedgerUnavailable(f"Redis did not take it: {type(error).__name__}: {error}") from error
+
+
+def _word(word: str, by: str = "", at: str = "") -> Go | Lost | Blocked:
+    if word == "go":
+        return Go()
+    if word == "lost":
+        return Lost()
+    if word == "paced":
+        return Blocked(word, at=from_ms(float(by)))
+    return Blocked(word, by, from_ms(float(at)) if at else None)
+
+
+def _script(name: str) -> str:
+    return files("bridge.ledger").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

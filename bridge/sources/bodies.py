@@ -1,0 +1,99 @@
+"""Bodies that are not JSON, read into what JSON would have said: forms with nested names, and XML.
+
+Everything in them is text. Both refuse with ``Unreadable``, and neither follows a reference out of the body.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.ElementTree import fromstring
+
+from bridge.errors import Unreadable
+from bridge.sources.base import DEEPEST
+
+_MOST_FIELDS = 5000
+_BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
+_BRACKET = re.compile(r"\[([^\[\]]*)\]")
+_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
+
+
+def read_form(body: bytes) -> Any:
+    """``contact.phone``, ``contact[phone]`` and ``phones[]`` are nested; ``[0]``, ``[1]`` … and a repeated name make a list."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Unreadable(f"the body is not a form: {error}") from error
+    root: dict[str, Any] = {}
+    for name, value in pairs:
+        _put(root, _path(name), value)
+    return _with_lists(root)
+
+
+def read_xml(body: bytes) -> dict[str, Any]:
+    """Elements by name, repeated ones as a list; attributes and namespaces are left out.
+
+    Zapier sends elements side by side without a root. Where one element holds everything, it is taken for the root.
+    """
+    try:
+        written = _DECLARATION.sub("", body.decode("utf-8-sig"), count=1)
+        root = fromstring(f"<root>{written}</root>", forbid_dtd=True)
+    except (ParseError, ValueError) as error:  # defusedxml's refusals are ValueErrors
+        raise Unreadable(f"the body is not XML: {error}") from error
+    children = list(root)
+    if not children:
+        raise Unreadable("the body is not XML: there is no element in it")
+    found = _value(children[0] if len(children) == 1 and len(children[0]) else root, DEEPEST)
+    return found if isinstance(found, dict) else {}
+
+
+def _path(name: str) -> Sequence[str]:
+    bracketed = _BRACKETED.fullmatch(name)
+    head, rest = (bracketed[1], _BRACKET.findall(bracketed[2])) if bracketed else (name, [])
+    parts = head.split(".")
+    path = [*(parts if all(parts) else [head]), *rest]
+    if len(path) > DEEPEST:
+        raise Unreadable(f"the body nests deeper than {DEEPEST} levels")
+    return path
+
+
+def _put(node: dict[str, Any], path: Sequence[str], value: str) -> None:
+    for part in path[:-1]:
+        child = node.setdefault(part or str(len(node)), {})
+        if not isinstance(child, dict):
+            child = node[part] = {}
+        node = child
+    _add(node, path[-1] or str(len(node)), value)
+
+
+def _add(node: dict[str, Any], name: str, value: Any) -> None:
+    """What is told twice becomes a list of both: where one value is wanted, a list is refused rather than guessed from."""
+    if name not in node:
+        node[name] = value
+    elif isinstance(node[name], list):
+        node[name].append(value)
+    else:
+        node[name] = [node[name], value]
+
+
+def _with_lists(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_with_lists(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    values = {name: _with_lists(value) for name, value in node.items()}
+    return [values[str(place)] for place in range(len(values))] if values and values.keys() == set(map(str, range(len(values)))) else values
+
+
+def _value(element: Element, room: int) -> Any:
+    if not room:
+        raise Unreadable(f"the body nests deeper than {DEEPEST} levels")
+    if not len(element):
+        return (element.text or "").strip()
+    found: dict[str, Any] = {}
+    for child in element:
+        name, value = child.tag.rpartition("}")[2], _value(child, room - 1)
+        _add(found, name, value)
+    return found

@@ -1,0 +1,310 @@
+"""Pipedrive: webhooks v2 and v1 (one event a request) for leads, persons and deals.
+
+Facts after https://pipedrive.readme.io/docs/guide-for-webhooks-v2, .../guide-for-webhooks and .../webhooks-v2-migration-guide.
+
+Nothing is signed: the Basic user and password given when the webhook was made are all there is, and ``company_id`` on the
+source, where it is set, must be that of the body.
+
+Event id, v2: company, entity, entity id, action, ``meta.id``. ``meta.id`` counts only where it is a UUID and not the record's
+own id, which some bodies repeat there; else ``meta.timestamp`` stands in. v1: company, event, object id, ``timestamp_micro``; its
+``meta.id`` *is* the object's id. Left out: ``attempt`` and ``retry`` change on redelivery, ``webhook_id`` and ``correlation_id``
+differ where a webhook was made twice.
+
+Fact: company, entity, entity id, and what happened: ``created`` (once in a record's life), ``stage→<id>`` at ``stage_change_time``
+(to the second: v1 and v2 spell it differently), or a digest of what changed at ``update_time``.
+
+A deal's stage: a change is one only when ``previous`` has ``stage_id`` and it differs. Winning or losing a deal changes ``status``
+and leaves ``stage_id`` alone; it is told as a ``deal.stage_changed`` to ``won`` or ``lost``, and reopening as one from there
+back to the stage id. When both change at once the status is told, because it ends the deal; both are in ``fields``.
+
+A merge is told twice, as the end of one record and as a change of the other. Both halves become ``….updated`` of the record that
+lives on, with both ids as refs and one fact: a merge is no deletion, and must not stop the calls to the person who stays.
+
+``fields`` is the record under Pipedrive's names; ``fields.previous`` holds the old values of what a change changed.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import SecretStr, field_validator
+
+from bridge import keys
+from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
+from bridge.signing import any_equal
+from bridge.sources.base import (
+    ApiBase,
+    Lookup,
+    Source,
+    SourceSettings,
+    answer,
+    basic_credentials,
+    fingerprint,
+    mapping,
+    moment,
+    phone_refs,
+    read_json,
+    seconds,
+    text,
+)
+
+_ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
+_ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}
+_ACTIONS_V1 = {"added": "created", "updated": "updated", "deleted": "deleted", "merged": "updated"}
+_ACTIONS = _ACTIONS_V2 | _ACTIONS_V1
+_RANKS = {"mobile": 0, "work": 1, "home": 2}
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class PipedriveSettings(SourceSettings):
+    """``secret`` is ``user:password`` of the webhook; ``api_token`` a user's API token."""
+
+    company_id: str | None = None
+    api_base: ApiBase = "https://api.pipedrive.com"
+
+    @field_validator("secret")
+    @classmethod
+    def _user_and_password(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(":" in secret.get_secret_value() for secret in value):
+            raise ValueError("Pipedrive's secret is `user:password`, as given to the webhook under HTTP Auth")
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Notice:
+    """What v1 and v2 both say, in our words. ``changed`` has the old values of what a change changed.
+
+    ``absorbed`` is the record that a merge put into this one; ``ended`` means that ``record`` is that one, as it was.
+    """
+
+    company: str | None
+    entity: str
+    entity_id: str | None
+    action: str
+    id: str
+    record: Mapping[str, Any]
+    changed: Mapping[str, Any]
+    happened_at: datetime | None
+    absorbed: str | None
+    ended: bool
+
+
+class Pipedrive(Source):
+    """One Pipedrive company."""
+
+    kind = "pipedrive"
+    title = "Pipedrive"
+    settings_type = PipedriveSettings
+    lookup_rate = Rate(count=20, seconds=2)  # the burst of one API token on the smallest plan
+
+    settings: PipedriveSettings
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """Basic auth first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
+        del now
+        given = basic_credentials(delivery.headers.get("authorization"))
+        if given is None:
+            raise Unverified(Refusal.MISSING, "no Basic Authorization header: set HTTP Auth username and password on the webhook")
+        if not any_equal(self.require_secret(), given):
+            raise Unverified(Refusal.WRONG_SECRET, "the user or password of the webhook is not the configured one")
+        if self.settings.company_id is not None:
+            self._verify_company(delivery, self.settings.company_id)
+
+    def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
+        body = read_json(delivery.body)
+        meta = body.get("meta") if isinstance(body, Mapping) else None
+        if not isinstance(meta, Mapping):
+            raise Unreadable("Pipedrive sends a JSON object with meta", "meta")
+        notice = _v1(body, meta) if "current" in body or text(body.get("event")) else _v2(body, meta)
+        return [self._event(notice, delivery)]
+
+    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
+        del body, url, now
+        credentials = base64.b64encode(self.require_secret()[0].encode()).decode()
+        return {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"}
+
+    def can_look_up(self, event: Event) -> bool:
+        if not self.api_token or event.entity is None or event.type.endswith(".deleted"):
+            return False
+        return event.entity.type in {"contact", "deal"} or bool(event.entity.type == "lead" and event.contact and event.contact.id)
+
+    def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
+        """Person; deal → its person; a lead's person is in the payload. One token each, whatever fields are ``wanted``."""
+        del wanted
+        kind, record_id = (event.entity.type, event.entity.id) if event.entity else ("", "")
+        person_id = event.contact.id if event.contact else None
+        if kind == "deal":
+            deal = _found((yield self._get("deals", record_id)), f"deal:{record_id}")
+            event, person_id = event.knowing(fields=deal), _person_id(deal)
+        elif kind == "contact":
+            person_id = record_id
+        if person_id is None:  # a deal may be given its person later, which is an event of its own
+            return event
+        person = _found((yield self._get("persons", person_id)), f"contact:{person_id}")
+        contact = self._person(person, person_id)
+        refs = (f"contact:{person_id}", *phone_refs(contact))
+        return event.knowing(contact=contact, refs=refs, fields=person if kind == "contact" else None)
+
+    def judge(self, response: HttpResponse) -> None:
+        """429 says in ``x-ratelimit-reset`` when it ends. Who goes on regardless gets Cloudflare's page as a 403: no bad token."""
+        if response.status == 429:
+            wait = seconds(response.headers.get("x-ratelimit-reset")) or seconds(response.headers.get("retry-after"))
+            raise LookupFailed("Pipedrive answered 429: too many requests", retry_after=wait or self.lookup_rate.seconds)
+        if response.status == 403 and response.body.lstrip().startswith("<"):
+            raise LookupFailed("Pipedrive's front door (Cloudflare) answered 403: too many requests", retry_after=60)
+        super().judge(response)
+
+    def _verify_company(self, delivery: Delivery, expected: str) -> None:
+        try:
+            given = text(mapping(mapping(read_json(delivery.body)).get("meta")).get("company_id"))
+        except Unreadable:
+            return
+        if given != expected:
+            raise Unverified(Refusal.WRONG_ACCOUNT, f"company_id is {given}, and the source takes {expected}")
+
+    def _event(self, notice: _Notice, delivery: Delivery) -> Event:
+        entity = Entity(notice.entity, notice.entity_id) if notice.entity and notice.entity_id else None
+        contact, stage = self._contact_of(notice), _stage(notice)
+        return Event(
+            source=self.name,
+            kind=self.kind,
+            id=notice.id,
+            type=_type(notice, stage),
+            fact=keys.join(self.kind, notice.company, notice.entity, notice.entity_id, *_happening(notice, stage)),
+            received_at=delivery.received_at,
+            occurred_at=notice.happened_at,
+            entity=entity,
+            refs=_refs(notice, contact),
+            stage=stage,
+            contact=contact,
+            fields={**notice.record, **({"previous": notice.changed} if notice.changed else {})},
+        )
+
+    def _contact_of(self, notice: _Notice) -> Contact | None:
+        """The person of a person event, phones and all; of a deal or lead no more than the id and, in v1, the name."""
+        if notice.entity == "contact":
+            # The half of a merge that ends a record shows it as it was, which is not what the person looks like now.
+            return self._person({} if notice.ended else notice.record, notice.entity_id)
+        person_id = _person_id(notice.record)
+        return Contact(id=person_id, name=text(notice.record.get("person_name"))) if person_id else None
+
+    def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact | None:
+        emails = [email for value in _values(person, "emails", "email") if (email := text(value))]
+        contact = self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=emails[0] if emails else None)
+        return contact if contact.document() else None
+
+    def _get(self, records: str, record_id: str) -> HttpRequest:
+        url = f"{self.settings.api_base}/api/v2/{records}/{quote(record_id, safe='')}"
+        return HttpRequest("GET", url, {"x-api-token": self.api_token, "Accept": "application/json"})
+
+
+def _v2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
+    data, previous = mapping(body.get("data")), mapping(body.get("previous"))
+    record, changed = (data, previous) if data else (previous, {})
+    entity_id, told = text(meta.get("entity_id")) or text(record.get("id")), text(meta.get("id")) or ""
+    mark = told if _UUID.fullmatch(told) and told != entity_id else text(meta.get("timestamp"))
+    what = (text(meta.get("entity")), entity_id, text(meta.get("action")))
+    identity = keys.join(text(meta.get("company_id")), *what, mark or fingerprint([data, previous]))
+    return _notice(meta, what, identity, record=record, changed=changed)
+
+
+def _v1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
+    current, previous = mapping(body.get("current")), mapping(body.get("previous"))
+    record = current or previous
+    changed = {name: old for name, old in previous.items() if current.get(name) != old} if current else {}
+    action, _, entity = (text(body.get("event")) or f"{text(meta.get('action'))}.{text(meta.get('object'))}").partition(".")
+    entity_id = text(meta.get("id")) or text(record.get("id"))
+    mark = text(meta.get("timestamp_micro")) or text(meta.get("timestamp"))
+    identity = keys.join(text(meta.get("company_id")), f"{action}.{entity}", entity_id, mark or fingerprint([current, previous]))
+    return _notice(meta, (entity, entity_id, action), identity, record=record, changed=changed)
+
+
+def _notice(
+    meta: Mapping[str, Any], what: tuple[str | None, ...], identity: str, *, record: Mapping[str, Any], changed: Mapping[str, Any]
+) -> _Notice:
+    entity, entity_id, action = what
+    merged_to, merged_from = text(meta.get("merged_to_id")), text(meta.get("merged_from_id"))
+    thrown_away = "status" in changed and record.get("status") == "deleted"  # a deal's end may be told as a change
+    return _Notice(
+        company=text(meta.get("company_id")),
+        entity=_ENTITIES.get(entity or "", entity or ""),
+        entity_id=merged_to or entity_id,
+        action="updated" if merged_to else "deleted" if thrown_away else _ACTIONS.get(action or "", ""),
+        id=identity,
+        record=record,
+        changed=changed,
+        happened_at=moment(meta.get("timestamp_micro") or meta.get("timestamp")),
+        absorbed=entity_id if merged_to else merged_from,
+        ended=merged_to is not None,
+    )
+
+
+def _type(notice: _Notice, stage: Stage | None) -> str:
+    if notice.entity not in _ENTITIES.values() or not notice.action:
+        return "unknown"
+    return f"{notice.entity}.{'stage_changed' if stage else notice.action}"
+
+
+def _stage(notice: _Notice) -> Stage | None:
+    """The move a change of a deal makes: in status where that changed, else in the pipeline; None when there is none."""
+    if (notice.entity, notice.action) != ("deal", "updated"):
+        return None
+    now, before = notice.record, {**notice.record, **notice.changed}
+    closing = now.get("status") != before.get("status")
+    after, old = (_place(deal, closing=closing) for deal in (now, before))
+    return Stage(after=after, before=old) if after and after != old else None
+
+
+def _place(deal: Mapping[str, Any], *, closing: bool) -> str | None:
+    return text(deal["status"] if closing and deal.get("status") in ("won", "lost") else deal.get("stage_id"))
+
+
+def _happening(notice: _Notice, stage: Stage | None) -> list[str]:
+    """What happened to the record, and when, as two webhooks about one edit both tell it."""
+    if notice.absorbed:
+        return [f"absorbed {notice.absorbed}"]
+    if notice.action == "created":
+        return [notice.action]
+    if notice.action == "deleted":
+        return [notice.action, _second("", notice)]
+    if stage:
+        in_pipeline = "stage_change_time" if "stage_id" in notice.changed else "update_time"  # a reopened deal is back where it was
+        time_field = {"won": "won_time", "lost": "lost_time"}.get(stage.after or "", in_pipeline)
+        return [f"stage→{stage.after}", _second(time_field, notice)]
+    return [notice.action, fingerprint({name: notice.record.get(name) for name in notice.changed}), _second("update_time", notice)]
+
+
+def _second(time_field: str, notice: _Notice) -> str:
+    happened = moment(notice.record.get(time_field)) or notice.happened_at
+    return iso(happened.replace(microsecond=0)) if happened else notice.id
+
+
+def _refs(notice: _Notice, contact: Contact | None) -> tuple[str, ...]:
+    told = [(notice.entity, notice.entity_id), (notice.entity, notice.absorbed), ("contact", contact.id if contact else None)]
+    return unique((*(f"{record}:{record_id}" for record, record_id in told if record and record_id), *phone_refs(contact)))
+
+
+def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:
+    """The record of an answer. A deleted one may still be answered for a while, marked."""
+    record = {} if response.status == 404 else mapping(answer(response).get("data"))
+    if not record or record.get("is_deleted") is True:
+        raise LookupFailed(f"{ref} does not exist in Pipedrive any more", final=True)
+    return record
+
+
+def _person_id(record: Mapping[str, Any]) -> str | None:
+    """v1's API wraps the id in an object; webhooks and v2 do not."""
+    person = record.get("person_id")
+    return text(person.get("value") if isinstance(person, Mapping) else person)
+
+
+def _values(person: Mapping[str, Any], name: str, name_in_v1: str) -> list[object]:
+    """The values of ``[{value, label, primary}]``, best first; v1 writes no number as one row with a blank value."""
+    told = person.get(name, person.get(name_in_v1))
+    rows = [row if isinstance(row, Mapping) else {"value": row} for row in (told if isinstance(told, list) else [told])]
+    return [row.get("value") for row in sorted(rows, key=lambda row: (row.get("primary") is not True, _RANKS.get(str(row.get("label")), 3)))]

@@ -1,0 +1,216 @@
+"""Standard Webhooks, and Svix: one signed JSON event a request, from any sender that follows the convention.
+
+Facts after https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md and
+https://docs.svix.com/receiving/verifying-payloads/how-manual.
+
+Event id: the ``webhook-id`` header, which every retry keeps; timestamp and signature are made afresh for each attempt. An id
+with a dot is refused, because ``a.b`` + ``c`` and ``a`` + ``b.c`` are the same signed text. A body without that header can only be one
+that nobody verified (``explain``); a digest of the body stands in.
+
+Fact: type, entity and the payload's ``timestamp``, where all are told; else the event id, so that nothing is merged by accident.
+
+The payload is ``{type, timestamp, data}`` by convention: ``type`` is taken as the sender says it, ``unknown`` where it is
+missing; ``data`` becomes ``fields``, and the record and the person are read from it in the shapes that senders use (the
+tables below). What cannot be read is kept as failed, as a CRM's would be: the sender is a product, and nobody there reads a 422.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import SecretStr, field_validator
+
+from bridge import keys
+from bridge.errors import Refusal, Unreadable, Unverified
+from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
+from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.sources.base import Source, SourceSettings, mapping, moment, phone_refs, read_json, text
+
+_SHARED, _PUBLIC = "whsec_", "whpk_"
+_HEADERS = ("webhook", "svix")
+
+_PEOPLE = frozenset({"contact", "lead", "person", "customer", "user"})
+_NESTED = ("contact", "person", "customer", "lead")
+_IDS = ("id", "object_id", "objectId", "uuid")
+_CONTACT_IDS = ("contact_id", "contactId", "person_id", "personId", "customer_id", "customerId")
+_PHONES = ("phone", "phoneNumber", "phone_number", "mobile", "mobilePhone", "mobile_phone", "phones", "phoneNumbers", "phone_numbers")
+_PHONE_VALUES = ("value", "number", "phone", "phoneNumber", "phone_number")
+_NAMES = ("fullName", "full_name", "name", "displayName", "display_name")
+_NAME_PARTS = (("firstName", "lastName"), ("first_name", "last_name"), ("firstname", "lastname"))
+_EMAILS = ("email", "emailAddress", "email_address")
+_ZONES = ("timeZone", "time_zone", "timezone")
+_STAGES = ("stage", "stage_id", "stageId")
+
+
+class StandardWebhooksSettings(SourceSettings):
+    """``secret``: ``whsec_…`` (shared) or ``whpk_…`` (the sender's public key), as the sender shows it."""
+
+    @field_validator("secret")
+    @classmethod
+    def _is_key(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in value:
+            _key(secret.get_secret_value())
+        return value
+
+
+class StandardWebhooks(Source):
+    """One endpoint at one sender."""
+
+    kind = "standard_webhooks"
+    title = "Standard Webhooks"
+    settings_type = StandardWebhooksSettings
+
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """Any signature of the list may match under any secret; versions that nobody knows are passed over."""
+        message_id, timestamp, signatures = _signed_headers(delivery.headers)
+        if "." in message_id:
+            raise Unverified(Refusal.WRONG_SIGNATURE, "webhook-id has a dot, so that what is signed could be read in two ways")
+        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 11:
+            raise Unverified(Refusal.MISSING, "webhook-timestamp is not a time in seconds")
+        message = f"{message_id}.{timestamp}.".encode() + delivery.body
+        given = [signature.partition(",")[::2] for signature in signatures.split()]
+        if not any(_matches(secret, message, given) for secret in self.require_secret()):
+            raise Unverified(Refusal.WRONG_SIGNATURE, "no signature of the list matches")
+        check_age(datetime.fromtimestamp(int(timestamp), UTC), now)
+
+    def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
+        body = read_json(delivery.body)
+        if not isinstance(body, Mapping):
+            raise Unreadable("Standard Webhooks sends a JSON object")
+        event_id = delivery.headers.get(f"{_prefix(delivery.headers)}-id", "").strip() or keys.digest(delivery.body)
+        vendor_type, happened_at, data = text(body.get("type")), moment(body.get("timestamp")), mapping(body.get("data"))
+        entity = _entity(vendor_type or "", data)
+        contact, stage = self._contact(entity, data), _stage(data)
+        fact: tuple[str | None, ...] = (event_id,)
+        if vendor_type and entity and happened_at:
+            fact = (entity.type, entity.id, vendor_type, stage.after if stage else None, iso(happened_at))
+        event = Event(
+            source=self.name,
+            kind=self.kind,
+            id=event_id,
+            type=vendor_type or "unknown",
+            fact=keys.join(self.kind, self.name, *fact),
+            received_at=delivery.received_at,
+            occurred_at=happened_at,
+            entity=entity,
+            refs=_refs(entity, contact),
+            stage=stage,
+            contact=contact,
+            fields=data,
+        )
+        return [event]
+
+    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
+        """Only with a shared secret: the other half of a public key is the sender's alone. The id is a digest of the body."""
+        del url
+        shared = next((secret for secret in self.require_secret() if not secret.startswith(_PUBLIC)), None)
+        if shared is None:
+            raise Unverified(Refusal.NO_SECRET, f"source '{self.name}' has only public keys, and those cannot sign")
+        message_id, timestamp = f"msg_{keys.digest(body)}", str(int(now.timestamp()))
+        signature = base64.b64encode(hmac_sha256(_key(shared), f"{message_id}.{timestamp}.".encode() + body)).decode()
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": f"v1,{signature}",
+        }
+
+    def _contact(self, entity: Entity | None, data: Mapping[str, Any]) -> Contact | None:
+        """The nested person, or the record itself where it is one; a deal's own name and e-mail are not a person's."""
+        nested = next((data[name] for name in _NESTED if isinstance(data.get(name), Mapping)), None)
+        is_person = entity is not None and entity.type in _PEOPLE
+        person = nested if nested is not None else data
+        told = person if is_person or nested is not None else {}
+        own_id = entity.id if entity and entity.type == "contact" and nested is None else None
+        contact = self.contact(
+            *_phones(person),
+            id=own_id or _first(nested or {}, _IDS) or _first(data, _CONTACT_IDS),
+            name=_first(told, _NAMES) or _joined_name(told),
+            email=_first(told, _EMAILS),
+            time_zone=_first(told, _ZONES),
+        )
+        return contact if contact.document() else None
+
+
+def _key(secret: str) -> bytes:
+    """The bytes of a key. ``ValueError`` for what is none: nothing, not base64, a public key of another length."""
+    encoded = secret.removeprefix(_SHARED).removeprefix(_PUBLIC).rstrip("=")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except ValueError:
+        key = b""
+    if not key or (secret.startswith(_PUBLIC) and len(key) != 32):
+        raise ValueError("a secret is `whsec_` or `whpk_` and base64, as the sender shows it")
+    return key
+
+
+def _prefix(headers: Mapping[str, str]) -> str:
+    """``webhook`` or ``svix``, for all headers alike: an id beside the signed one must not become the event's id."""
+    present = (prefix for name in ("signature", "id") for prefix in _HEADERS if f"{prefix}-{name}" in headers)
+    return next(present, _HEADERS[0])
+
+
+def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
+    prefix = _prefix(headers)
+    found = {name: headers.get(f"{prefix}-{name}", "").strip() for name in ("id", "timestamp", "signature")}
+    if missing := [f"{prefix}-{name}" for name, value in found.items() if not value]:
+        raise Unverified(Refusal.MISSING, f"no {' and no '.join(missing)} header")
+    return found["id"], found["timestamp"], found["signature"]
+
+
+def _matches(secret: str, message: bytes, given: Iterable[Sequence[str]]) -> bool:
+    key = _key(secret)
+    if secret.startswith(_PUBLIC):
+        return any(version == "v1a" and _is_signed(key, message, signature) for version, signature in given)
+    expected = base64.b64encode(hmac_sha256(key, message))
+    return any(version == "v1" and any_equal([expected], signature) for version, signature in given)
+
+
+def _is_signed(public_key: bytes, message: bytes, signature: str) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(base64.b64decode(signature, validate=True), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _entity(vendor_type: str, data: Mapping[str, Any]) -> Entity | None:
+    """``contact.created`` and ``crm.contact.created`` are about a contact; a type without a dot leaves it to ``data.type``."""
+    words = vendor_type.split(".")
+    kind = words[-2] if len(words) > 1 else _first(data, ("type", "object"))
+    record_id = _first(data, (*_IDS, f"{kind}_id", f"{kind}Id"))
+    return Entity(kind, record_id) if kind and record_id else None
+
+
+def _stage(data: Mapping[str, Any]) -> Stage | None:
+    """``{from, to}``, or the new stage alone."""
+    told = data.get("stage")
+    stage = Stage(after=text(told.get("to")), before=text(told.get("from"))) if isinstance(told, Mapping) else Stage(after=_first(data, _STAGES))
+    return stage if stage.document() else None
+
+
+def _phones(person: Mapping[str, Any]) -> list[object]:
+    values = [value for name in _PHONES for value in _listed(person.get(name))]
+    return [_first(value, _PHONE_VALUES) if isinstance(value, Mapping) else value for value in values]
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _joined_name(person: Mapping[str, Any]) -> str | None:
+    joined = (" ".join(part for name in names if (part := text(person.get(name)))) for names in _NAME_PARTS)
+    return next((name for name in joined if name), None)
+
+
+def _first(values: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    return next((found for name in names if (found := text(values.get(name)))), None)
+
+
+def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
+    record = [entity.ref] if entity else []
+    person = [f"contact:{contact.id}"] if contact and contact.id else []
+    return unique((*record, *person, *phone_refs(contact)))

@@ -1,0 +1,84 @@
+"""The composition root: a configuration becomes the objects that share the work. Nothing is built anywhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+
+from bridge.config import Config
+from bridge.deciding import Policy
+from bridge.embedded import is_running, url
+from bridge.errors import StartupError
+from bridge.ingest import Ingest
+from bridge.ledger import Ledger, Retention, connect
+from bridge.model import Rate
+from bridge.sources import kinds
+from bridge.sources.base import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the doors (web, command line) call. The workers build on it: :func:`workers.runner.build_world`."""
+
+    config: Config
+    redis: Redis
+    ledger: Ledger
+    policy: Policy
+    sources: Mapping[str, Source]
+    ingest: Ingest
+
+
+def build(config: Config, redis_timeout: float = 2.0) -> Services:
+    """Everything the bridge needs. No connection is made here."""
+    redis = connect(redis_url(config), redis_timeout)
+    ledger = Ledger(redis, retention(config), call_memory(config))
+    sources = {name: kinds()[settings.kind](name, settings) for name, settings in config.sources.items()}
+    policy = policy_of(config)
+    ingest = Ingest(sources=sources, policy=policy, ledger=ledger, clock=clock)
+    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=sources, ingest=ingest)
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def redis_url(config: Config) -> str:
+    """Where the ledger is: the configured Redis, else the one embedded under ``data_dir``."""
+    return config.redis.url or url(config.data_dir)
+
+
+def require_redis(config: Config) -> None:
+    """``StartupError`` when no Redis is configured and none is embedded and running: a web or worker process alone starts none."""
+    if config.redis.url is None and not is_running(config.data_dir):
+        raise StartupError(
+            f"no redis.url is configured and no embedded Redis is running under {config.data_dir}: "
+            "start everything with `callbridge run`, or set redis.url (REDIS_URL in the example configuration)"
+        )
+
+
+def policy_of(config: Config) -> Policy:
+    return Policy(
+        rules=config.rules,
+        mode=config.mode.value,
+        allowlist=frozenset(config.allowlist),
+        regions={name: source.region for name, source in config.sources.items()},
+    )
+
+
+def rates(config: Config) -> dict[str, Rate | None]:
+    return {name: campaign.rate_limit for name, campaign in config.campaigns.items()}
+
+
+def tokens(config: Config) -> dict[str, str]:
+    return {name: campaign.token.get_secret_value() for name, campaign in config.campaigns.items()}
+
+
+def retention(config: Config) -> Retention:
+    kept = config.retention
+    return Retention(*(int(span.total_seconds() * 1000) for span in (kept.dedup, kept.done, kept.failed, kept.ignored)))
+
+
+def call_memory(config: Config) -> timedelta:
+    """How long the ledger must know when a number was called: the longest cooldown of any rule."""
+    return max((rule.call.cooldown for rule in config.rules if rule.call and rule.call.cooldown), default=timedelta(0))

@@ -1,0 +1,108 @@
+"""One claimed event while a worker has it: what is known, what was tried, and how to end it."""
+
+import logging
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from time import perf_counter
+from typing import Any, TypeVar
+
+from bridge.deciding import Outlook
+from bridge.errors import LookupFailed
+from bridge.ledger import Beginning, Blocked, CallGate, Lost, Record
+from bridge.log import wide
+from bridge.model import Attempt, Entry, Event, HttpRequest
+from bridge.sources.base import Source
+from workers import policy
+from workers.answers import Answer
+from workers.effects import Effect, Outside
+from workers.policy import Ending
+from workers.world import World
+
+_log = logging.getLogger("callbridge.attempt")
+Told = TypeVar("Told")
+
+
+@dataclass(slots=True)
+class Case:
+    """``event`` and ``outlook`` are replaced as more becomes known; ``attempts`` grows with every request made."""
+
+    entry: Entry
+    world: World
+    event: Event
+    outlook: Outlook | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    cancels: tuple[Mapping[str, Any], ...] | None = None
+
+    @property
+    def source(self) -> Source:
+        return self.world.sources[self.event.source]
+
+    @property
+    def known(self) -> Entry:
+        """The entry, with what was learned since it was claimed."""
+        return replace(self.entry, event=self.event)
+
+    def now(self) -> datetime:
+        return self.world.clock()
+
+    def ask(self, what: str, do: Callable[[], Told]) -> Generator[Effect, Any, Told]:
+        """Do something outside and write down that it was done, how long it took and what came of it."""
+        started, at = perf_counter(), self.now()
+        try:
+            told: Told = yield Outside(do)
+        except LookupFailed as failed:
+            self._note(what, at, started, ("failed", failed.message, None))
+            raise
+        self._note(what, at, started, _outcome(told))
+        return told
+
+    def beginning(self, *, request: HttpRequest | None = None, call: CallGate | None = None, **more: Any) -> Beginning:
+        """What :mod:`workers.batch` takes to the ledger's last gate."""
+        return Beginning(entry=self.known, request=request, call=call, cancels=self.cancels, rule=self._rule, trace=self._trace, **more)
+
+    def end(self, ending: Ending, *, campaign: str | None = None, gate: CallGate | None = None) -> Record:
+        """The record of this attempt. What was reserved for a call that certainly never was is given back when the event ends."""
+        return Record(
+            entry=self.known,
+            status=ending.status,
+            reason=ending.reason,
+            due=ending.due,
+            attempts=tuple(self.attempts),
+            settled=ending.settled,
+            jobs=ending.jobs,
+            campaign=campaign,
+            cancels=self.cancels,
+            free=gate if ending.made_nothing and ending.due is None else None,
+            hold=(f"campaign:{campaign}", ending.hold_until) if ending.hold_until and campaign else None,
+            rule=self._rule,
+            trace=self._trace,
+        )
+
+    def blocked(self, verdict: Blocked | Lost, gate: CallGate | None = None) -> Record | None:
+        """What follows when the last gate said no; None when another worker has the event now."""
+        if isinstance(verdict, Lost):
+            return None
+        return self.end(policy.after_gate(verdict, self.entry, self.now()), gate=gate)
+
+    def _note(self, what: str, at: datetime, started: float, told: tuple[str, str, int | None]) -> None:
+        outcome, note, status = told
+        spent = round(perf_counter() - started, 4)
+        attempt = Attempt(at=at, what=what, outcome=outcome, note=note, status=status, seconds=spent, worker=self.world.worker)
+        self.attempts.append(attempt)
+        line = {"key": self.entry.key, "source": self.event.source, "type": self.event.type, "rule": self._rule, "tries": self.entry.tries}
+        wide(_log, "attempt", {**line, **attempt.document()})
+
+    @property
+    def _rule(self) -> str | None:
+        return self.outlook.decision.rule.name if self.outlook and self.outlook.decision.rule else None
+
+    @property
+    def _trace(self) -> tuple[str, ...]:
+        return self.outlook.decision.trace if self.outlook else ()
+
+
+def _outcome(told: object) -> tuple[str, str, int | None]:
+    if isinstance(told, Answer):
+        return told.outcome.value, told.note, told.status
+    return "answered", "", None

@@ -1,0 +1,101 @@
+"""The CRMs' APIs over HTTP: holds the conversation that an adapter describes, and knows no CRM.
+
+An adapter's look-up is a generator (:data:`bridge.sources.base.Lookup`): it yields a request, is sent the answer, and
+returns the event with what it learned. Everything that can go wrong on the way becomes ``LookupFailed``, in words
+without a secret: a CRM's address or header may carry its token.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+
+from bridge.errors import LookupFailed, Unreadable
+from bridge.model import Event, HttpRequest, HttpResponse
+from bridge.sources.base import Lookup, Source
+from workers.answers import TransportFailure
+from workers.calls_api import Line
+
+LONGEST_PAUSE = 1.0
+"""Seconds that a thread may sleep for its turn at a CRM; beyond, the event waits in the ledger and the thread is free."""
+
+MOST_REQUESTS = 20
+"""Requests one look-up may need; no adapter comes near it, and one that asks in circles is stopped."""
+
+_FAILURES = {
+    TransportFailure.UNREACHABLE: "could not be reached",
+    TransportFailure.UNSENDABLE: "could not be asked: check the source's address and api_token",
+    TransportFailure.NO_ANSWER: "could not be reached in time: it took the request and did not answer",
+    TransportFailure.BROKEN: "could not be reached: the connection broke before the answer was there",
+    TransportFailure.OVERSIZED: "sent an answer that is far too long",
+}
+
+# What reading an answer of an unexpected shape raises: a key or an item that is not there, a list where an object was
+# expected, a number that is none. An adapter is written after a vendor's documentation, and vendors surprise; one
+# such answer must not take a worker, and every event it holds, down. Anything else is a fault of ours and shall be seen.
+# RuntimeError is what a generator makes of a `next()` that found nothing.
+_MISREAD = (Unreadable, LookupError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError)
+
+
+def at_once() -> float:
+    """A pace for a CRM that may be asked without limit."""
+    return 0.0
+
+
+class CrmApi:
+    """The connections to all CRMs of one worker process."""
+
+    def __init__(self, timeout: timedelta, pool_size: int) -> None:
+        self._line = Line(timeout, pool_size)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def converse(self, source: Source, lookup: Lookup, pace: Callable[[], float] = at_once) -> Event:
+        """The event as the adapter returns it. Raises ``LookupFailed``, and nothing else, when the CRM does not help.
+
+        ``pace`` is asked before every request: it says in how many seconds this request has its turn. A turn within
+        :data:`LONGEST_PAUSE` is waited for; a later one is given up, with ``retry_after``.
+        """
+        with closing(lookup):
+            step = _advance(source, lookup, None)
+            for _ in range(MOST_REQUESTS):
+                if isinstance(step, Event):
+                    return step
+                step = _advance(source, lookup, self._ask(source, step, pace))
+        if isinstance(step, Event):
+            return step
+        raise LookupFailed(f"{source.title} was asked {MOST_REQUESTS} times for one event without an end")
+
+    def _ask(self, source: Source, request: HttpRequest, pace: Callable[[], float]) -> HttpResponse:
+        wait = pace()
+        if wait > LONGEST_PAUSE:
+            raise LookupFailed(f"{source.title} is asked as often as it allows", retry_after=wait)
+        if wait > 0:
+            time.sleep(wait)
+        response = self._line.send(request)
+        if isinstance(response, TransportFailure):
+            raise LookupFailed(f"{source.title} {_FAILURES[response]}", parked=response is TransportFailure.UNSENDABLE)
+        return response
+
+
+def _advance(source: Source, lookup: Lookup, response: HttpResponse | None) -> HttpRequest | Event:
+    """The adapter's next request, or the event when it has none."""
+    try:
+        if response is not None:
+            source.judge(response)
+        return next(lookup) if response is None else lookup.send(response)
+    except StopIteration as end:
+        event: Event = end.value
+        return event
+    except _MISREAD as error:
+        where = _where(error)
+    # Raised out here, the failure does not carry the adapter's own error, whose text may quote the answer.
+    raise LookupFailed(f"an answer of {source.title} could not be read ({where})")
+
+
+def _where(error: Exception) -> str:
+    """``KeyError in hubspot.py, line 120``: enough to mend the adapter by, and none of the data."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.filename.rpartition('/')[2]}, line {frame.lineno}"

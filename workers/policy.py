@@ -1,0 +1,151 @@
+"""What follows from what an attempt came to: again at some time, parked, or finished. Pure.
+
+Delays grow and never come earlier than promised: jitter only adds, and a ``Retry-After`` is a lower bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bridge.errors import LookupFailed
+from bridge.keys import digest
+from bridge.ledger import Blocked
+from bridge.model import Entry, Status
+from workers.answers import NOT_FOUND, Answer, Outcome
+
+POISON = 3
+"""An event whose attempt took its worker process down this often is not tried again by itself."""
+
+KEY_MEMORY = timedelta(hours=20)
+"""How long the platform is trusted to know an idempotence key: its documentation implies 24 h; the rest is margin."""
+
+GIVE_UP = timedelta(hours=24)
+
+_NOT_NOW = (1, 5, 15, 30, 60, 120, 300, 600, 900)
+_UNKNOWN = (1, 2, 5, 10, 30, 60, 300, 900)
+_PARKED = (60, 120, 300, 600)
+_NO_PHONE = (30, 60, 120, 300, 900, 3600)
+_SUPPRESSED = {
+    "stopped": "stop mark: {by} says that calls on facts this old are not wanted any more",
+    "told": "same fact as {by}",
+    "cooled": "cooldown: {by} called the same number in this campaign a moment ago",
+}
+BUSY = timedelta(milliseconds=500)
+JITTER = 0.1
+"""The most that is added to a delay, as a part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an attempt leaves its event. ``due`` None: finished. ``made_nothing``: certainly no call came of it, so others may."""
+
+    status: Status
+    reason: str
+    due: datetime | None = None
+    jobs: tuple[str, ...] | None = None
+    settled: bool = True
+    made_nothing: bool = False
+    hold_until: datetime | None = None
+
+
+def delay(schedule: Sequence[float], tries: int, key: str) -> timedelta:
+    """The wait after try number ``tries`` (from 0): the schedule's, plus this event's own share of jitter."""
+    seconds = schedule[min(max(tries, 0), len(schedule) - 1)]
+    share = int(digest(f"{key}#{tries}")[:4], 16) / 0x10000
+    return timedelta(seconds=seconds * (1 + JITTER * share))
+
+
+def after_call(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """After a request to make a call job. ``duplicated`` is not decided here: it needs the platform's report."""
+    if answer.outcome is Outcome.MADE:
+        return Ending(status=Status.DONE, reason=f"call job {', '.join(answer.ids)} was made", jobs=answer.ids)
+    if answer.outcome is Outcome.REFUSED:
+        reason = f"refused by the platform: {answer.note}. Correct it and replay the event"
+        return Ending(status=Status.FAILED, reason=reason, made_nothing=True)
+    if answer.outcome is Outcome.CANNOT:
+        due = now + delay(_PARKED, entry.tries, entry.key)
+        return Ending(status=Status.PARKED, reason=f"{answer.note}; goes on by itself when that is mended", due=due, made_nothing=True)
+    if answer.outcome is Outcome.NOT_NOW:
+        return _again(answer, entry, now)
+    due = now + delay(_UNKNOWN, entry.tries, entry.key)
+    return Ending(status=Status.UNKNOWN, reason=f"{answer.note}; the same request is repeated under the same key", due=due, settled=False)
+
+
+def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
+    """After a CRM's API did not tell what was asked."""
+    if failed.final:
+        return Ending(status=Status.SUPPRESSED, reason=f"{failed.message}, so there is nobody to call")
+    if failed.parked:
+        due = now + delay(_PARKED, len(entry.attempts), entry.key)
+        return Ending(status=Status.PARKED, reason=f"{failed.message}; goes on by itself when that is mended", due=due)
+    if now - entry.accepted_at > GIVE_UP:
+        return Ending(status=Status.FAILED, reason=f"gave up after 24 h: {failed.message}. Replay it when the CRM answers")
+    due = now + max(delay(_NOT_NOW, len(entry.attempts), entry.key), timedelta(seconds=failed.retry_after or 0))
+    return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due)
+
+
+def without_phone(entry: Entry, reason: str, now: datetime, *, can_look_up: bool) -> Ending:
+    """A person created before the number was typed: look again for a day, where there is somebody to ask."""
+    if not can_look_up:
+        advice = "send contact.phone, or configure an api_token so that it can be looked up"
+        return Ending(status=Status.FAILED, reason=f"{reason}, and there is nobody to ask: {advice}")
+    if now - entry.accepted_at > GIVE_UP:
+        return Ending(status=Status.SUPPRESSED, reason=f"{reason}, and none appeared within 24 h")
+    return Ending(status=Status.WAITING, reason=reason, due=now + delay(_NO_PHONE, len(entry.attempts), entry.key))
+
+
+def _again(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """Certainly not made. The platform's wish to be left alone holds for the whole campaign."""
+    if now - entry.accepted_at > GIVE_UP:
+        reason = f"gave up after 24 h: {answer.note}. Replay it when the platform answers"
+        return Ending(status=Status.FAILED, reason=reason, made_nothing=True)
+    asked = timedelta(seconds=answer.retry_after or 0)
+    due = now + max(delay(_NOT_NOW, entry.tries, entry.key), asked)
+    hold = now + asked if answer.retry_after else None
+    return Ending(status=Status.WAITING, reason=f"{answer.note}; sent again", due=due, made_nothing=True, hold_until=hold)
+
+
+def after_cancel(answer: Answer, entry: Entry, now: datetime) -> Ending | None:
+    """None when that call job is stopped, or there was nothing to stop."""
+    if answer.outcome is Outcome.MADE:
+        return None
+    if answer.outcome is Outcome.REFUSED:
+        return Ending(status=Status.FAILED, reason=f"the platform refused to cancel: {answer.note}")
+    tries = len(entry.attempts)
+    if answer.outcome is Outcome.CANNOT:
+        reason = f"could not cancel: {answer.note}; goes on by itself when that is mended"
+        return Ending(status=Status.PARKED, reason=reason, due=now + delay(_PARKED, tries, entry.key))
+    due = now + max(delay(_UNKNOWN, tries, entry.key), timedelta(seconds=answer.retry_after or 0))
+    return Ending(status=Status.WAITING, reason=f"could not cancel yet: {answer.note}; sent again under the same key", due=due)
+
+
+def after_gate(verdict: Blocked, entry: Entry, now: datetime) -> Ending:
+    """After the ledger's last gate said no, with the other event that is the reason."""
+    if verdict.word in _SUPPRESSED:
+        return Ending(status=Status.SUPPRESSED, reason=_SUPPRESSED[verdict.word].format(by=verdict.by))
+    if verdict.word == "paced":
+        return Ending(status=Status.WAITING, reason="its turn under the campaign's rate limit", due=verdict.at, settled=not entry.open)
+    reason = f"another event of the same person is running: {verdict.by}"
+    return Ending(status=Status.UNKNOWN if entry.open else Status.WAITING, reason=reason, due=now + BUSY, settled=not entry.open)
+
+
+def poisoned(entry: Entry) -> Ending:
+    reason = f"its attempt took a worker process down {entry.crashes} times: look at the workers' log, then replay it"
+    return Ending(status=Status.FAILED, reason=reason, settled=not entry.open)
+
+
+def orphaned(entry: Entry, now: datetime) -> Ending:
+    """Its source was taken out of the configuration."""
+    reason = f"source '{entry.event.source}' is not in the configuration any more; goes on when it is back"
+    return Ending(status=Status.PARKED, reason=reason, due=now + delay(_PARKED, len(_PARKED), entry.key), settled=not entry.open)
+
+
+def knows_nothing(answer: Answer) -> bool:
+    """Whether the platform's answer to a report by phone says that it has no call job for that number at all."""
+    return answer.outcome is Outcome.REFUSED and answer.code in NOT_FOUND
+
+
+def unsettled(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """The report could not be had: nothing is known, and nothing is sent meanwhile."""
+    due = now + max(delay(_UNKNOWN, len(entry.attempts), entry.key), timedelta(seconds=answer.retry_after or 0))
+    return Ending(status=Status.UNKNOWN, reason=f"whether the call was made is not known yet: {answer.note}", due=due, settled=False)

@@ -1,0 +1,184 @@
+"""Worker processes: how one is built, how RQ drives it, and who looks after it.
+
+``supervise`` keeps N worker processes and the dispatcher alive. RQ's worker exits when Redis stays away for some
+seconds while it is busy; here that costs a restart, never a stop.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from bridge import log, wiring
+from bridge.config import Config, load
+from bridge.errors import LedgerUnavailable
+from bridge.ledger import connect
+from bridge.queue import wake_ups
+from workers.batch import Batch
+from workers.calls_api import CallsApi
+from workers.crm_api import CrmApi
+from workers.dispatcher import Dispatcher
+from workers.world import World
+
+CONCURRENCY = 32
+"""Requests one worker process has in flight at most, unless told otherwise."""
+
+_LEASE_BEYOND_TIMEOUT = timedelta(seconds=10)
+_RQ_TTL = 60
+_RESTART = (0.2, 1.0, 3.0, 10.0)
+_GRACE = 60.0
+"""Seconds open attempts are given to end when the worker is told to stop; more than any HTTP timeout."""
+
+_log = logging.getLogger("callbridge.worker")
+
+
+@dataclass(slots=True)
+class Process:
+    """One worker process: its world, its threads, and whether it was told to stop."""
+
+    world: World
+    stopping: threading.Event = field(default_factory=threading.Event)
+    threads: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.threads = ThreadPoolExecutor(self.world.concurrency, thread_name_prefix="attempt")
+
+    def deliver_due(self) -> int:
+        try:
+            return Batch(self.world, self.stopping.is_set, self.threads).run()
+        except LedgerUnavailable as away:
+            _log.warning("Redis went away in the middle of deliveries; their leases bring them back", extra={"error": str(away)})
+            return 0
+
+
+_current: list[Process] = []
+
+
+def current() -> Process:
+    """This process's worker, for the task that RQ calls."""
+    return _current[0]
+
+
+def build_world(config: Config, concurrency: int = CONCURRENCY) -> World:
+    """A worker's collaborators, made after the fork: connections are not shared between processes."""
+    services = wiring.build(config)
+    timeout = config.calls_api.timeout
+    return World(
+        ledger=services.ledger,
+        policy=services.policy,
+        sources=services.sources,
+        calls_api=CallsApi(config.calls_api.base_url, timeout, wiring.tokens(config), concurrency),
+        crm_api=CrmApi(timeout, concurrency),
+        rates=wiring.rates(config),
+        crm_params=config.calls_api.crm_params.value,
+        clock=wiring.clock,
+        worker=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}",
+        lease=timeout + _LEASE_BEYOND_TIMEOUT,
+        concurrency=concurrency,
+    )
+
+
+class BridgeWorker(SimpleWorker):
+    """RQ's in-process worker; told to stop, it also stops claiming events."""
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        current().stopping.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ leaves it so
+
+
+def work(path: Path, concurrency: int, parent: int) -> None:
+    """The life of one worker process: listens for wake-ups until it is told to stop."""
+    log.configure()
+    process = Process(build_world(load(path, os.environ), concurrency))
+    _current[:] = [process]
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    queue = wake_ups(process.world.ledger.redis)
+    connection = connect(wiring.redis_url(load(path, os.environ)), timeout=_RQ_TTL + 10)
+    try:
+        worker = BridgeWorker([queue], connection=connection, serializer=JSONSerializer, worker_ttl=_RQ_TTL, log_job_description=False)
+        worker.work(logging_level="WARNING")
+    except RedisError as away:
+        _log.warning("Redis is away; the worker is started again", extra={"error": type(away).__name__})
+    finally:
+        process.threads.shutdown(wait=True)
+
+
+def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> None:
+    """Keep worker processes and the dispatcher going until SIGTERM or SIGINT; open attempts are finished first."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    config = load(path, os.environ)
+    bell = connect(wiring.redis_url(config), timeout=5.0)
+    dispatcher = Dispatcher(build_world(config, concurrency), bell, processes)
+    ringing = threading.Thread(target=dispatcher.run, args=(stopping,), name="dispatcher", daemon=True)
+    ringing.start()
+    places = [_Place(path, concurrency) for _ in range(processes)]
+    parent = os.getppid()
+    while not stopping.is_set():
+        for place in places:
+            place.keep()
+        stopping.wait(0.2)
+        if os.environ.get("CALLBRIDGE_PARENT") and os.getppid() != parent:
+            stopping.set()  # `callbridge run` is gone; half a bridge would only confuse
+    _end(places)
+    ringing.join(timeout=5)
+
+
+@dataclass(slots=True)
+class _Place:
+    """One place for a worker process; filled again when it falls empty, more slowly when it keeps falling."""
+
+    path: Path
+    concurrency: int
+    process: SpawnProcess | None = None
+    started: float = 0.0
+    falls: int = 0
+
+    def keep(self) -> None:
+        if self.process and self.process.is_alive():
+            return
+        now = time.monotonic()
+        if self.process:
+            self.falls = 0 if now - self.started > 60 else self.falls
+            if now - self.started < _RESTART[min(self.falls, len(_RESTART) - 1)]:
+                return
+            self.falls += 1
+            _log.warning("a worker process ended and is started again", extra={"exit": self.process.exitcode})
+        context = multiprocessing.get_context("spawn")
+        self.process = context.Process(target=work, args=(self.path, self.concurrency, os.getpid()), name="callbridge-worker")
+        self.process.start()
+        self.started = now
+
+
+def _end(places: list[_Place]) -> None:
+    """SIGTERM to each; SIGKILL to what has not ended within the grace: its leases tell the next worker."""
+    alive = [place.process for place in places if place.process and place.process.is_alive()]
+    for process in alive:
+        process.terminate()
+    until = time.monotonic() + _GRACE
+    for process in alive:
+        process.join(max(0.0, until - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+
+
+def _follow(parent: int) -> None:
+    """A worker whose supervisor is gone ends by itself, as gently as if it had been told to."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

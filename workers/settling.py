@@ -1,0 +1,73 @@
+"""Finding out whether a request whose answer was lost made a call job, without asking for another."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+from bridge.calls import phones_of
+from bridge.ledger import CallGate, fact_digest
+from bridge.model import Entry, Status
+from workers import policy
+from workers.answers import Answer, JobReport
+from workers.case import Case
+from workers.effects import Effect, Flow, Outside
+from workers.policy import Ending
+
+VISIBLE_AFTER = timedelta(seconds=5)
+"""A call job that was just made may take a moment to appear in the platform's reports."""
+
+CLOCKS_APART = timedelta(seconds=30)
+"""The platform's clock and ours: a call job may seem a little older than the request that made it."""
+
+
+def settle(case: Case, *, duplicated: bool = False) -> Flow:
+    """Adopt the call job the platform has made since this event first asked, if there is one that nobody else owns.
+
+    ``duplicated``: the platform has just said that it has this call already.
+    """
+    entry, now = case.entry, case.now()
+    asked_at, campaign, phone = entry.asked_at or now, *_asked_for(case)
+    if not duplicated and now < asked_at + VISIBLE_AFTER:
+        reason = "waits for the platform's report to show whether the call was made"
+        return case.end(Ending(status=Status.UNKNOWN, reason=reason, due=asked_at + VISIBLE_AFTER, settled=False))
+    jobs = yield from case.ask("report", lambda: case.world.calls_api.job_report(campaign, phones=[phone]))
+    if isinstance(jobs, Answer) and not policy.knows_nothing(jobs):
+        return case.end(policy.unsettled(jobs, entry, now))
+    rows = () if isinstance(jobs, Answer) else jobs
+    adopted = yield from _ours(case, [job for job in rows if job.created_at is None or job.created_at >= asked_at - CLOCKS_APART])
+    if adopted:
+        reason = f"call job {adopted.id} was made: the answer was lost, the platform's report has it"
+        return case.end(Ending(status=Status.DONE, reason=reason, jobs=(adopted.id,)), campaign=campaign)
+    if duplicated:
+        reason = "already called by the platform's own rule: the same number and payload within 24 h"
+        return case.end(Ending(status=Status.SUPPRESSED, reason=reason))
+    gate = CallGate(campaign=campaign, phone=f"+{phone}", happened_at=case.event.happened_at, fact=fact_digest(case.event.fact))
+    return case.end(_nothing_made(case), gate=gate)
+
+
+def _asked_for(case: Case) -> tuple[str, str]:
+    """Campaign and number of the request that is unanswered; it is bound, whatever the decision would be today."""
+    entry, outlook = case.entry, case.outlook
+    command = outlook.call if outlook else None
+    campaign = entry.campaign or (command.campaign if command else "")
+    phones = phones_of(entry.request) if entry.request else ()
+    return campaign, phones[0] if phones else (command.phone.removeprefix("+") if command else "")
+
+
+def _ours(case: Case, rows: list[JobReport]) -> Generator[Effect, Any, JobReport | None]:
+    """The first call job that no other event of this person has recorded as its own."""
+    if not rows:
+        return None
+    phone = f"phone:+{_asked_for(case)[1]}"
+    others: list[Entry] = yield Outside(lambda: case.world.ledger.sharing([phone]))
+    taken = {job for other in others if other.key != case.entry.key for job in other.jobs}
+    return next((job for job in rows if job.id not in taken and not job.redial), None)
+
+
+def _nothing_made(case: Case) -> Ending:
+    """The platform has no such call job: the event is free to be decided again, or to end as it was decided."""
+    outlook = case.outlook
+    if outlook and outlook.status in {Status.SUPPRESSED, Status.IGNORED, Status.FAILED}:
+        return Ending(status=outlook.status, reason=outlook.reason, made_nothing=True)
+    due = (outlook.at if outlook else None) or case.now()
+    return Ending(status=Status.WAITING, reason="the earlier request made no call job; it is decided again", due=due, made_nothing=True)
