@@ -27,10 +27,10 @@ QUICK = {"port": "0", "save": "", "appendonly": "no", "daemonize": "no"}
 
 @contextmanager
 def running_redis(**settings: str) -> Iterator[str]:
-    """A server in a directory of its own (a short one: the path of a socket is limited); ``_`` in a name stands for ``-``."""
+    """A server in a directory of its own (a short one: the path of a socket is limited); ``_`` in a name stands for ``-``, values are words."""
     directory = Path(tempfile.mkdtemp(prefix="cb-"))
     asked = {**QUICK, "dir": str(directory), "unixsocket": str(directory / "redis.sock"), **settings}
-    words = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", value)]
+    words = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", *value.split(" "))]
     with (directory / "server.log").open("wb") as log:
         process = subprocess.Popen([str(find_server()), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -15,7 +15,7 @@ from rq import Queue
 
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import layout
-from bridge.queue import put_wake_ups, wake_ups
+from bridge.queue import put_wake_ups
 from workers.world import World
 
 TICK = 1.0
@@ -29,11 +29,11 @@ _log = logging.getLogger("callbridge.dispatcher")
 class Dispatcher:
     """Rings for up to ``processes`` workers. Outlives any outage of Redis, and says so once."""
 
-    def __init__(self, world: World, bell: Redis, processes: int) -> None:
+    def __init__(self, world: World, bell: Redis, queue: Queue, processes: int) -> None:
         """``bell``: a connection of its own, since it waits on it."""
         self._world = world
         self._bell = bell
-        self._queue: Queue = wake_ups(world.ledger.redis)
+        self._queue = queue
         self._processes = processes
         self._failures = 0
 

@@ -103,13 +103,13 @@ class BridgeWorker(SimpleWorker):
 def work(path: Path, concurrency: int, parent: int) -> None:
     """The life of one worker process: listens for wake-ups until it is told to stop."""
     log.configure()
-    process = Process(build_world(load(path, os.environ), concurrency))
+    config = load(path, os.environ)
+    process = Process(build_world(config, concurrency))
     _current[:] = [process]
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    queue = wake_ups(process.world.ledger.redis)
-    connection = connect(wiring.redis_url(load(path, os.environ)), timeout=_RQ_TTL + 10)
+    connection = connect(wiring.redis_url(config), timeout=_RQ_TTL + 10, text=False)
     try:
-        worker = BridgeWorker([queue], connection=connection, serializer=JSONSerializer, worker_ttl=_RQ_TTL, log_job_description=False)
+        worker = BridgeWorker([wake_ups(connection)], connection=connection, serializer=JSONSerializer, worker_ttl=_RQ_TTL, log_job_description=False)
         worker.work(logging_level="WARNING")
     except RedisError as away:
         _log.warning("Redis is away; the worker is started again", extra={"error": type(away).__name__})
@@ -123,8 +123,8 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     config = load(path, os.environ)
-    bell = connect(wiring.redis_url(config), timeout=5.0)
-    dispatcher = Dispatcher(build_world(config, concurrency), bell, processes)
+    url = wiring.redis_url(config)
+    dispatcher = Dispatcher(build_world(config, concurrency), connect(url, timeout=5.0), wake_ups(connect(url, text=False)), processes)
     ringing = threading.Thread(target=dispatcher.run, args=(stopping,), name="dispatcher", daemon=True)
     ringing.start()
     places = [_Place(path, concurrency) for _ in range(processes)]

@@ -50,7 +50,6 @@ def ready_redis(config: Config) -> None:
         try:
             for doubt in durability.require(client, config.redis.durability.value):
                 _log.warning(doubt)
-            return
         except RedisError as away:
             if time.monotonic() > until:
                 raise StartupError(f"Redis does not answer: {type(away).__name__}. Is redis.url right, and the server up?") from away
@@ -58,6 +57,8 @@ def ready_redis(config: Config) -> None:
                 _log.warning("waiting for Redis", extra={"error": type(away).__name__})
                 told = True
             time.sleep(0.5)
+        else:
+            return
         finally:
             client.close()
 

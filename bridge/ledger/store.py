@@ -40,11 +40,14 @@ REFUSED_KEPT = 20
 REFUSED_FOR = timedelta(days=7)
 
 
-def connect(url: str, timeout: float = 2.0) -> Redis:
-    """A client that never sends a write twice: what timed out may have happened, and the caller must be told."""
+def connect(url: str, timeout: float = 2.0, *, text: bool = True) -> Redis:
+    """A client that never sends a write twice: what timed out may have happened, and the caller must be told.
+
+    ``text`` False leaves answers as bytes, as RQ wants them.
+    """
     return Redis.from_url(
         url,
-        decode_responses=True,
+        decode_responses=text,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout,
         socket_connect_timeout=timeout,

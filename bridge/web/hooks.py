@@ -88,7 +88,7 @@ def _receipt(receipts: Sequence[Receipt]) -> Response:
     kept = bool(statuses - {"duplicate", Status.IGNORED})
     events = [{"id": receipt.id, "status": receipt.status, "reason": receipt.reason} for receipt in receipts]
     body = {"status": "accepted" if kept else word, "events": events}
-    return Response(json.dumps(body), 202 if kept else 200, content_type="application/json")
+    return Response(json.dumps(body, ensure_ascii=False), 202 if kept else 200, content_type="application/json")
 
 
 def _reply(reply: Reply) -> Response:
