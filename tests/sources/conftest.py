@@ -29,6 +29,8 @@ def delivered(now) -> Callable[..., Delivery]:
     def make(body: str | bytes, headers: Mapping[str, str] | None = None, **more) -> Delivery:
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         raw = body.encode() if isinstance(body, str) else body
-        return Delivery(**{"source": "crm", "url": "https://bridge.example.com/webhooks/crm", "received_at": now, "body": raw, "headers": lower, **more})
+        return Delivery(
+            **{"source": "crm", "url": "https://bridge.example.com/webhooks/crm", "received_at": now, "body": raw, "headers": lower, **more}
+        )
 
     return make

@@ -327,7 +327,9 @@ def test_no_header_brings_a_verification_down(kind, data):
     adapter = source(kind)
     values = st.text(st.characters(codec="latin-1"), max_size=30)
     names = sorted(name.lower() for name in adapter.sign(b"{}", URL, NOW))
-    forged = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(names, values | st.sampled_from(["Basic YTpi", "Bearer x", "v1,AAAA", "9" * 14]))))
+    forged = data.draw(
+        st.fixed_dictionaries({}, optional=dict.fromkeys(names, values | st.sampled_from(["Basic YTpi", "Bearer x", "v1,AAAA", "9" * 14])))
+    )
 
     with pytest.raises(Unverified):
         adapter.verify(Delivery(source="crm", body=b"{}", url=URL, received_at=NOW, headers=forged), NOW)
