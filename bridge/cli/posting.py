@@ -1,0 +1,49 @@
+"""Delivering a body to a running bridge, signed as the source's own CRM would sign it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+
+import requests
+
+from bridge.cli.bodies import content_type
+from bridge.errors import StartupError
+from bridge.sources.base import Source
+
+PATIENCE = 30
+"""Seconds an answer is waited for: more than any CRM waits, so that a slow bridge is seen and not guessed at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The bridge's answer to one delivery."""
+
+    status: int
+    body: str
+
+    @property
+    def good(self) -> bool:
+        return self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poster:
+    """``url`` is where the bridge is, ``public_url`` how senders see it: some of them sign that."""
+
+    source: Source
+    url: str
+    public_url: str
+    clock: Callable[[], datetime]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def post(self, body: bytes) -> Answered:
+        """Sign and deliver. ``StartupError`` when nobody answers."""
+        path = f"/webhooks/{self.source.name}"
+        signed = {name.lower(): value for name, value in self.source.sign(body, self.public_url + path, self.clock()).items()}
+        headers = {"content-type": content_type(body), **signed, **self.headers}
+        try:
+            answer = requests.post(self.url + path, data=body, headers=headers, timeout=PATIENCE)
+        except requests.RequestException as error:
+            raise StartupError(f"the bridge does not answer at {self.url} ({type(error).__name__}): is it running?") from error
+        return Answered(answer.status_code, answer.text)
