@@ -1,0 +1,60 @@
+# `make run` shows the product, `make test` checks it. Both need Python 3.11 or newer and nothing else.
+# PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint pytest wheel clean python
+
+BIN := .venv/bin
+NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
+PYTHON ?= $(NEWEST)
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+run: .venv/run ## the whole bridge against a simulated Calls API, with real webhooks; calls nobody
+	@$(BIN)/callbridge demo
+
+test: lint pytest wheel ## everything CI checks
+
+lint: .venv/test ## format, lint, types, imports, dependencies, the example configuration
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/callbridge check config.example.yaml
+
+pytest: .venv/test ## the tests, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+wheel: .venv/test ## build the wheel, and run the demo from it outside this folder
+	rm -rf build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
+	$(BIN)/python -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
+	cd build/wheel && venv/bin/callbridge check ../../config.example.yaml && venv/bin/callbridge demo --exit --port 8500 >demo.txt || { cat demo.txt; exit 1; }
+	@tail -n 1 build/wheel/demo.txt
+
+clean: ## remove what the other targets made; the ledger in data/ stays
+	rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/run: pyproject.toml | .venv/bin/python
+	$(PIP) install --upgrade pip
+	$(PIP) install --editable .
+	@touch $@
+
+.venv/test: pyproject.toml | .venv/bin/python
+	$(PIP) install --upgrade pip
+	$(PIP) install --editable '.[test]'
+	@touch $@ .venv/run
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on the PATH: install it, or name it with make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: name a newer one with make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) comes without venv: on Debian and Ubuntu, apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); on Fedora, dnf install python3-pip"; exit 1; }
+	@echo "making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
