@@ -97,7 +97,7 @@ def _judge(call: Call, event: Event, document: Mapping[str, Any], policy: Policy
         judgement = objection(call, command, event, policy, now)
         if judgement:
             return judgement
-    return _Judgement(Status.QUEUED, f"{mask(phone)} is called in campaign {call.campaign}", command)
+    return _Judgement(Status.QUEUED, f"{mask(phone)} is to be called in campaign {call.campaign}", command)
 
 
 Objection = Callable[[Call, CallCommand, Event, Policy, datetime], _Judgement | None]

@@ -4,7 +4,7 @@ A rule may need what the payload did not carry. Then the answer is *undecided*, 
 the worker asks the CRM and decides again with the whole document.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -140,7 +140,7 @@ class Decision:
     missing: tuple[str, ...] = ()
 
 
-def decide(document: Mapping[str, Any], rules: Iterable[Rule], *, can_look_up: bool = False) -> Decision:
+def decide(document: Mapping[str, Any], rules: Sequence[Rule], *, can_look_up: bool = False) -> Decision:
     """The first rule that matches, with one line per rule tried and the exact reason of each.
 
     ``can_look_up`` says that what is absent may still become known: then a rule that needs it ends the search undecided,
@@ -155,8 +155,7 @@ def decide(document: Mapping[str, Any], rules: Iterable[Rule], *, can_look_up: b
         trace.append(f"{rule.name}: {verdict or 'matches'}")
         if not verdict:
             return Decision(rule, f"rule '{rule.name}' matched", tuple(trace))
-    reason = f"no rule matched: {'; '.join(trace)}" if trace else "no rules are configured"
-    return Decision(None, reason, tuple(trace))
+    return Decision(None, _no_match(document, rules, trace), tuple(trace))
 
 
 def candidates(document: Mapping[str, Any], rules: Iterable[Rule]) -> list[Rule]:
@@ -168,6 +167,15 @@ def wanted_fields(rules: Iterable[Rule]) -> tuple[str, ...]:
     """The record's own properties that these rules read (``fields.<name>``): what a look-up must ask for."""
     paths = {path for rule in rules for expression in rule.expressions for path in expression.paths}
     return tuple(sorted({path[1] for path in paths if path[0] == "fields" and len(path) > 1}))
+
+
+def _no_match(document: Mapping[str, Any], rules: Sequence[Rule], trace: Sequence[str]) -> str:
+    """The rules that nearly matched, each with what was in the way; the rest is in the trace."""
+    if not rules:
+        return "no rules are configured"
+    meant = candidates(document, rules)
+    near = [line for rule, line in zip(rules, trace, strict=True) if rule in meant]
+    return f"no rule matched: {'; '.join(near)}" if near else f"no rule is for {document['type']} from {document['source']}"
 
 
 def _try(rule: Rule, document: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.syntax import Syntax
 
 from bridge.cli.bodies import delivery_from, parsed_headers
@@ -92,9 +93,9 @@ def _show(told: dict[str, Any], *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     if "verified" in told:
-        console.print(f"[bold]Signature[/]  {'genuine' if told['verified'] is True else told['verified']}")
+        console.print(f"[bold]Signature[/]  {'genuine' if told['verified'] is True else escape(told['verified'])}", soft_wrap=True)
     if "error" in told:
-        console.print(f"[bold]Not understood[/]  {told['error']}")
+        console.print(f"[bold]Not understood[/]  {escape(told['error'])}", soft_wrap=True)
     for event in told["events"]:
         _show_event(console, event)
     if not told["events"] and "error" not in told:
@@ -104,12 +105,14 @@ def _show(told: dict[str, Any], *, as_json: bool) -> None:
 def _show_event(console: Console, told: dict[str, Any]) -> None:
     decision = told["decision"]
     console.rule()
-    console.print(f"[bold]{decision['status']}[/]  {decision['reason']}", markup=True)
-    console.print(f"event key  {told['event_key']}\nfact key   {told['fact_key']}", markup=False)
+    console.print(f"[bold]{decision['status']}[/]  {escape(decision['reason'])}", soft_wrap=True)
+    console.print(f"event key  {told['event_key']}\nfact key   {told['fact_key']}", markup=False, soft_wrap=True)
     for line in decision["trace"]:
-        console.print(f"  rule  {line}", markup=False)
+        console.print(f"  rule  {line}", markup=False, soft_wrap=True)
     for attempt in decision.get("attempts", ()):
-        console.print(f"  {attempt['at']}  {attempt['what']}: {attempt['outcome']}  {attempt['note']}  ({attempt['seconds']} s)", markup=False)
+        console.print(
+            f"  {attempt['at']}  {attempt['what']}: {attempt['outcome']}  {attempt['note']}  ({attempt['seconds']} s)", markup=False, soft_wrap=True
+        )
     for request in decision["requests"]:
         lines = [
             f"{request['method']} {request['url']}",
@@ -117,4 +120,4 @@ def _show_event(console: Console, told: dict[str, Any]) -> None:
             request.get("body", ""),
         ]
         console.print("\n".join(f"    {line}" for line in lines if line), markup=False, soft_wrap=True)
-    console.print(Syntax(json.dumps(told["event"], indent=2, ensure_ascii=False), "json", background_color="default"))
+    console.print(Syntax(json.dumps(told["event"], indent=2, ensure_ascii=False), "json", background_color="default", word_wrap=True))
