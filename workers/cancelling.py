@@ -21,7 +21,6 @@ from workers.effects import Effect, Outside
 from workers.policy import Ending
 
 PAUSE = timedelta(milliseconds=500)
-_UNSETTLED = frozenset({Status.RUNNING, Status.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def cancel(case: Case, command: CancelCommand) -> Generator[Effect, Any, Cancell
     if not isinstance(verdict, Go):
         return Cancelled(ended=True, record=case.blocked(verdict))
     others: list[Entry] = yield Outside(lambda: _sharing(case, command))
-    if any(other.open and other.status in _UNSETTLED for other in others):
+    if any(other.open and not other.status.finished for other in others):
         reason = "waits until it is known whether an earlier call was made, to cancel it then"
         return Cancelled(ended=True, record=case.end(Ending(status=Status.WAITING, reason=reason, due=case.now() + PAUSE)))
     case.cancels = _listed(case.entry.cancels, others)

@@ -90,12 +90,12 @@ def _call(case: Case, command: CallCommand) -> Flow:
         if refusal:
             return case.end(policy.after_call(refusal, entry, case.now()))
     request = entry.request or call_request(command, entry.key, crm_params=world.crm_params)
-    gate = _gate(case, command)
+    gate, deadline = _gate(case, command), monotonic() + world.lease.total_seconds()
     verdict = yield case.beginning(request=request, call=gate)
     if not isinstance(verdict, Go):
         # A stop mark on an event whose request is still unanswered: whether there is a call to stop must be found out.
         return (yield from settle(case)) if entry.open and getattr(verdict, "word", "") == "stopped" else case.blocked(verdict)
-    answer = yield from _sent(case, campaign, request)
+    answer = yield from _sent(case, campaign, request, deadline)
     if answer is None:
         return None
     if answer.outcome is Outcome.DUPLICATED:
@@ -103,9 +103,9 @@ def _call(case: Case, command: CallCommand) -> Flow:
     return case.end(policy.after_call(answer, entry, case.now()), campaign=campaign, gate=gate)
 
 
-def _sent(case: Case, campaign: str, request: HttpRequest) -> Generator[Effect, Any, Answer | None]:
-    """Send, unless this process was frozen until its lease ran out: then the event is another worker's."""
-    world, deadline = case.world, monotonic() + case.world.lease.total_seconds()
+def _sent(case: Case, campaign: str, request: HttpRequest, deadline: float) -> Generator[Effect, Any, Answer | None]:
+    """Send, unless this process was frozen until its lease, taken before ``deadline`` began to run, ran out: then the event is another worker's."""
+    world = case.world
 
     def send() -> Answer | None:
         return world.calls_api.add(campaign, request) if monotonic() < deadline else None

@@ -123,10 +123,12 @@ def after_gate(verdict: Blocked, entry: Entry, now: datetime) -> Ending:
     """After the ledger's last gate said no, with the other event that is the reason."""
     if verdict.word in _SUPPRESSED:
         return Ending(status=Status.SUPPRESSED, reason=_SUPPRESSED[verdict.word].format(by=verdict.by))
+    # What may have been sent stays unknown, whatever it waits for now.
+    status = Status.UNKNOWN if entry.open else Status.WAITING
     if verdict.word == "paced":
-        return Ending(status=Status.WAITING, reason="its turn under the campaign's rate limit", due=verdict.at, settled=not entry.open)
+        return Ending(status=status, reason="its turn under the campaign's rate limit", due=verdict.at, settled=not entry.open)
     reason = f"another event of the same person is running: {verdict.by}"
-    return Ending(status=Status.UNKNOWN if entry.open else Status.WAITING, reason=reason, due=now + BUSY, settled=not entry.open)
+    return Ending(status=status, reason=reason, due=now + BUSY, settled=not entry.open)
 
 
 def poisoned(entry: Entry) -> Ending:

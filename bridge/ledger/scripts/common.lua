@@ -4,10 +4,11 @@ local NOW = tonumber(ARGV[2])
 
 local function entry_key(key) return P .. 'event:' .. key end
 
--- Every ref of an event leads to it, for searches and for cancels.
+-- Every ref of an event leads to it, for searches and for cancels. What is older than anything kept is taken out.
 local function index_refs(key, refs, ttl)
   for _, ref in ipairs(refs) do
     redis.call('ZADD', P .. 'ref:' .. ref, NOW, key)
+    redis.call('ZREMRANGEBYSCORE', P .. 'ref:' .. ref, '-inf', NOW - tonumber(ttl))
     redis.call('PEXPIRE', P .. 'ref:' .. ref, ttl)
   end
 end
