@@ -11,7 +11,7 @@ from bridge import durability, log
 from bridge.config import find, load
 from bridge.durability import Durability
 from bridge.errors import LedgerUnavailable
-from bridge.web.answers import problem
+from bridge.web.answers import http_problem, problem
 from bridge.web.health import health
 from bridge.web.hooks import hooks
 from bridge.wiring import Services, build
@@ -24,6 +24,7 @@ def create_app(services: Services) -> Flask:
     config = services.config
     app = Flask("bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.server.max_body
+    app.url_map.merge_slashes = False  # a redirect would lose the delivery: few senders follow one with their body
     app.config["MAX_FORM_MEMORY_SIZE"] = None  # adapters read the raw body; Werkzeug's form parser is never used
     app.register_blueprint(hooks(services.ingest, public_url(services)))
     app.register_blueprint(health(services.ledger, lambda: _durability(services), config.redis.durability))
@@ -51,10 +52,8 @@ def _durability(services: Services) -> Durability:
 
 
 def _http_error(error: Exception) -> Response:
-    """Flask's own answers (404, 405, …) in the form that every error has."""
     assert isinstance(error, HTTPException)  # noqa: S101 -- registered for nothing else
-    code = (error.name or "error").lower().replace(" ", "_")
-    return problem(error.code or 500, code, error.description or error.name)
+    return http_problem(error)
 
 
 def _fault(error: Exception) -> Response:

@@ -8,10 +8,11 @@ from typing import Any
 from bridge.calls import call_request, cancel_request, shown
 from bridge.deciding import Outlook, Policy, weigh
 from bridge.errors import LookupFailed, Unreadable, Unverified
+from bridge.ingest import read, unreadable
 from bridge.keys import cancel_key, event_key
-from bridge.ledger import Ledger
+from bridge.ledger import Ledger, NewEntry
 from bridge.ledger.layout import qualify
-from bridge.model import Delivery, Entry, Event, HttpRequest, Unparsed, present
+from bridge.model import Delivery, Entry, Event, HttpRequest, Unparsed
 from bridge.phones import to_e164
 from bridge.rules import wanted_fields
 from bridge.sources.base import Source
@@ -30,12 +31,13 @@ class Explainer:
 
     def delivery(self, source: Source, delivery: Delivery, now: datetime) -> dict[str, Any]:
         """What a body would lead to. A signature is reported, not required."""
+        verified = _verified(source, delivery, now)
         try:
-            events = [self._parsed(source, parsed, now) for parsed in source.parse(delivery)]
-        except Unreadable as unreadable:
-            field = f" (field: {unreadable.field})" if unreadable.field else ""
-            return {"verified": _verified(source, delivery, now), "events": [], "error": f"{unreadable.message}{field}"}
-        return {"verified": _verified(source, delivery, now), "events": events}
+            events = [self._parsed(source, parsed, delivery, now) for parsed in read(source, delivery)]
+        except Unreadable as refused:
+            field = f" (field: {refused.field})" if refused.field else ""
+            return {"verified": verified, "events": [], "error": f"{refused.message}{field}"}
+        return {"verified": verified, "events": events}
 
     def entry(self, entry: Entry) -> dict[str, Any]:
         """What did happen to an event of the ledger."""
@@ -51,9 +53,9 @@ class Explainer:
         }
         return {"event": entry.event.document(), "event_key": entry.key, "fact_key": entry.event.fact, "decision": decision}
 
-    def _parsed(self, source: Source, parsed: Event | Unparsed, now: datetime) -> dict[str, Any]:
+    def _parsed(self, source: Source, parsed: Event | Unparsed, delivery: Delivery, now: datetime) -> dict[str, Any]:
         if isinstance(parsed, Unparsed):
-            return {"event": None, "event_key": None, "fact_key": None, "decision": _unread(parsed)}
+            return _unread(unreadable(source, parsed, delivery))
         key = event_key(source.name, parsed.id)
         outlook = weigh(parsed, self.policy, now, can_look_up=source.can_look_up(parsed))
         decision = {
@@ -69,7 +71,7 @@ class Explainer:
         """In the order in which they would go out."""
         requests: list[dict[str, Any]] = []
         if outlook.decision.missing:
-            requests.append(_first_look_up(source, event, self.policy))
+            requests += _first_look_up(source, event, self.policy)
         if outlook.cancel:
             requests.append(shown(cancel_request(["<id of each call job found>"], cancel_key(key)), self.base_url))
         if outlook.call and not outlook.status.finished:
@@ -91,24 +93,25 @@ def _verified(source: Source, delivery: Delivery, now: datetime) -> bool | str:
     try:
         source.verify(delivery, now)
     except Unverified as refused:
-        return refused.message
+        return f"{refused.message}; taken all the same, because the source is insecure" if source.settings.insecure else refused.message
     return True
 
 
-def _unread(parsed: Unparsed) -> dict[str, Any]:
-    return {"status": "failed", "reason": f"not understood: {parsed.why}", "rule": None, "trace": [], "requests": []}
+def _unread(kept: NewEntry) -> dict[str, Any]:
+    decision: dict[str, Any] = {"status": kept.status.value, "reason": kept.reason, "rule": None, "trace": [], "requests": []}
+    return {"event": kept.event.document(), "event_key": kept.key, "fact_key": kept.event.fact, "decision": decision}
 
 
-def _first_look_up(source: Source, event: Event, policy: Policy) -> dict[str, Any]:
+def _first_look_up(source: Source, event: Event, policy: Policy) -> list[dict[str, Any]]:
     """The first request to the CRM; what follows depends on its answer."""
     conversation = source.look_up(event, wanted_fields(policy.rules))
     try:
         request: HttpRequest = next(conversation)
     except (StopIteration, LookupFailed):
-        return {}
+        return []
     finally:
         conversation.close()
-    return present({"method": request.method, "url": request.url, "headers": _hidden(request.headers), "body": request.body})
+    return [{"method": request.method, "url": request.url, "headers": _hidden(request.headers), "body": request.body}]
 
 
 def _hidden(headers: Mapping[str, str]) -> dict[str, str]:

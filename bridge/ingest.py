@@ -1,6 +1,7 @@
 """The use case of the web side: verify → parse → decide → accept. Nothing here knows HTTP or waits for anybody but Redis."""
 
 import base64
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,14 @@ UNREADABLE = "unreadable"
 """The type of an event that could not be read; an operator replays it after the mapping is mended."""
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-webhook-secret"})
+_REMOVED = "forgotten"  # what accept.lua calls an event whose claim outlived its record
+
+_log = logging.getLogger("callbridge.ingest")
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Takes deliveries in. ``clock`` is read once per delivery."""
+    """Takes deliveries in."""
 
     sources: Mapping[str, Source]
     policy: Policy
@@ -36,12 +40,9 @@ class Ingest:
         ``LedgerUnavailable`` (nothing may be promised).
         """
         source = self.sources[delivery.source]
-        try:
-            source.verify(delivery, delivery.received_at)
-        except Unverified as refused:
-            self._note_refusal(delivery, refused)
-            raise
-        return self.accept(delivery, [self._entry(source, event, delivery) for event in self._parsed(source, delivery)])
+        if not source.settings.insecure:
+            self._verify(source, delivery)
+        return self.accept(delivery, [self._entry(source, event, delivery) for event in read(source, delivery)])
 
     def accept(self, delivery: Delivery, new: Sequence[NewEntry]) -> list[Receipt]:
         """The one atomic step: all of it is durable when this returns."""
@@ -50,17 +51,16 @@ class Ingest:
         answers = self.ledger.accept(uuid4().hex, _kept(delivery), new, self.clock())
         return [_receipt(entry, answer) for entry, answer in zip(new, answers, strict=True)]
 
-    def _parsed(self, source: Source, delivery: Delivery) -> Sequence[Event | Unparsed]:
+    def _verify(self, source: Source, delivery: Delivery) -> None:
         try:
-            return source.parse(delivery)
-        except Unreadable as unreadable:
-            if source.strict:
-                raise
-            return [Unparsed(digest(delivery.body), unreadable.message)]
+            source.verify(delivery, delivery.received_at)
+        except Unverified as refused:
+            self._note_refusal(delivery, refused)
+            raise
 
     def _entry(self, source: Source, parsed: Event | Unparsed, delivery: Delivery) -> NewEntry:
         if isinstance(parsed, Unparsed):
-            return _unreadable(source, parsed, delivery)
+            return unreadable(source, parsed, delivery)
         outlook = weigh(parsed, self.policy, delivery.received_at, can_look_up=source.can_look_up(parsed))
         ended = outlook.status is Status.IGNORED
         return NewEntry(
@@ -82,13 +82,26 @@ class Ingest:
             return  # the answer is 401 either way, and a lost count of refusals harms nobody
 
 
-def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bool) -> tuple[Mark, ...]:
-    """What a cancel leaves behind at once: no calls on facts as old as its own, for these refs."""
-    refs = (event.entity.ref,) if entity_only and event.entity else event.refs
-    return tuple(Mark(ref, campaign, event.happened_at) for ref in qualify(event.source, refs) for campaign in campaigns or ("*",))
+def read(source: Source, delivery: Delivery) -> Sequence[Event | Unparsed]:
+    """The events of an authentic delivery. Raises ``Unreadable`` only where the sender can mend the body.
+
+    A CRM cannot, and neither can it mend a fault in its adapter: what came is kept, and is read again when that is mended.
+    """
+    try:
+        return source.parse(delivery)
+    except Unreadable as unread:
+        if source.strict:
+            raise
+        return [Unparsed(digest(delivery.body), unread.message)]
+    except Exception as fault:
+        if source.strict:
+            raise
+        _log.exception("a fault in the adapter; the delivery is kept", extra={"source": source.name})
+        return [Unparsed(digest(delivery.body), f"a fault in the bridge's own reading of it ({type(fault).__name__}, see the log)")]
 
 
-def _unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEntry:
+def unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEntry:
+    """What is authentic and could not be read, as the failed event that it is kept as."""
     event = Event(
         source=source.name,
         kind=source.kind,
@@ -101,10 +114,17 @@ def _unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEn
     return NewEntry(key=event_key(source.name, event.id), status=Status.FAILED, reason=reason, event=event)
 
 
+def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bool) -> tuple[Mark, ...]:
+    """What a cancel leaves behind at once: no calls on facts as old as its own, for these refs."""
+    refs = (event.entity.ref,) if entity_only and event.entity else event.refs
+    return tuple(Mark(ref, campaign, event.happened_at) for ref in qualify(event.source, refs) for campaign in campaigns or ("*",))
+
+
 def _receipt(entry: NewEntry, answer: str) -> Receipt:
     if not answer:
         return Receipt(id=entry.event.id, key=entry.key, status=entry.status, reason=entry.reason)
-    return Receipt(id=entry.event.id, key=entry.key, status="duplicate", reason=f"received before; it is {answer}")
+    stands = "its record was removed when its retention ended" if answer == _REMOVED else f"it is {answer}"
+    return Receipt(id=entry.event.id, key=entry.key, status="duplicate", reason=f"received before; {stands}")
 
 
 def _kept(delivery: Delivery) -> dict[str, object]:

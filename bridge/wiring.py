@@ -33,10 +33,14 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     """Everything the bridge needs. No connection is made here."""
     redis = connect(redis_url(config), redis_timeout)
     ledger = Ledger(redis, retention(config), call_memory(config))
-    sources = {name: kinds()[settings.kind](name, settings) for name, settings in config.sources.items()}
-    policy = policy_of(config)
-    ingest = Ingest(sources=sources, policy=policy, ledger=ledger, clock=clock)
-    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=sources, ingest=ingest)
+    adapters, policy = sources(config), policy_of(config)
+    ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock)
+    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest)
+
+
+def sources(config: Config) -> dict[str, Source]:
+    """The adapter of each configured source."""
+    return {name: kinds()[settings.kind](name, settings) for name, settings in config.sources.items()}
 
 
 def clock() -> datetime:

@@ -128,12 +128,12 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing = threading.Thread(target=dispatcher.run, args=(stopping,), name="dispatcher", daemon=True)
     ringing.start()
     places = [_Place(path, concurrency) for _ in range(processes)]
-    parent = os.getppid()
+    parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)
     while not stopping.is_set():
         for place in places:
             place.keep()
         stopping.wait(0.2)
-        if os.environ.get("CALLBRIDGE_PARENT") and os.getppid() != parent:
+        if parent and os.getppid() != parent:
             stopping.set()  # `callbridge run` is gone; half a bridge would only confuse
     _end(places)
     ringing.join(timeout=5)

@@ -5,10 +5,11 @@ import sys
 import click
 
 from bridge import __version__
+from bridge.cli.check import check
 from bridge.cli.demo import demo
 from bridge.cli.explain import explain
 from bridge.cli.send import send
-from bridge.cli.serve import check, run, simulate, web, worker
+from bridge.cli.serve import run, simulate, web, worker
 from bridge.errors import CallbridgeError, ConfigError
 
 

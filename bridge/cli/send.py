@@ -2,19 +2,17 @@
 
 import json
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
-import requests
 
-from bridge.cli.bodies import content_type, parsed_headers
+from bridge.cli.bodies import parsed_headers
 from bridge.cli.options import config_option, json_option, loaded
-from bridge.errors import StartupError
+from bridge.cli.posting import Answered, Poster
 from bridge.sources import kinds
 from bridge.wiring import clock
-
-PATIENCE = 30
 
 
 @click.command()
@@ -32,37 +30,23 @@ def send(  # noqa: PLR0917 -- click fills them by name
     """Sign the body in FILE as SOURCE's CRM would, and deliver it to the bridge."""
     _, config = loaded(config_path)
     if source not in config.sources:
-        raise click.BadParameter(f"no source is called '{source}'; there are {', '.join(config.sources) or 'none'}")
+        raise click.BadParameter(f"no source is called '{source}'; there are {', '.join(config.sources) or 'none'}", param_hint="SOURCE")
+    here, body = f"http://{config.server.bind}", file.read_bytes()
     adapter = kinds()[config.sources[source].kind](source, config.sources[source])
-    body, path = file.read_bytes(), f"/webhooks/{source}"
-    public = config.server.public_url or f"http://{config.server.bind}"
-    target = (url or f"http://{config.server.bind}").rstrip("/") + path
-
-    def deliver(_: int) -> tuple[int, str]:
-        signed = {"content-type": content_type(body), **_lower(adapter.sign(body, public + path, clock())), **parsed_headers(headers)}
-        try:
-            answer = requests.post(target, data=body, headers=signed, timeout=PATIENCE)
-        except requests.RequestException as error:
-            raise StartupError(f"the bridge does not answer at {target} ({type(error).__name__}): is it running?") from error
-        return answer.status_code, answer.text
-
+    public, more = config.server.public_url or here, parsed_headers(headers)
+    poster = Poster(source=adapter, url=(url or here).rstrip("/"), public_url=public, clock=clock, headers=more)
     with ThreadPoolExecutor(at_once) as senders:
-        answers = list(senders.map(deliver, range(times)))
+        answers = list(senders.map(poster.post, [body] * times))
     _show(answers, as_json=as_json)
-    sys.exit(0 if all(status < 300 for status, _ in answers) else 1)
+    sys.exit(0 if all(answer.good for answer in answers) else 1)
 
 
-def _lower(headers: dict[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _show(answers: list[tuple[int, str]], *, as_json: bool) -> None:
+def _show(answers: list[Answered], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([{"status": status, "body": _body(text)} for status, text in answers], ensure_ascii=False))
+        click.echo(json.dumps([{"status": answer.status, "body": _body(answer.body)} for answer in answers], ensure_ascii=False))
         return
-    for status, text in dict.fromkeys(answers):
-        times = answers.count((status, text))
-        click.echo(f"{times} × {status}  {text}")
+    for answer, times in Counter(answers).items():
+        click.echo(f"{times} × {answer.status}  {answer.body}")
 
 
 def _body(text: str) -> object:

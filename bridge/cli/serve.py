@@ -1,16 +1,14 @@
-"""``run``, ``web``, ``worker``, ``simulate``: what stays up; and ``check``: whether it could."""
+"""``run``, ``web``, ``worker``, ``simulate``: what stays up."""
 
-import json
 import os
 import sys
-from pathlib import Path
+from datetime import timedelta
 
 import click
 
 from bridge import log
-from bridge.cli.options import config_option, json_option, loaded
-from bridge.cli.supervisor import Supervisor, gunicorn, ready_redis
-from bridge.config import warnings
+from bridge.cli.options import DURATION, config_option, loaded
+from bridge.cli.supervisor import Supervisor, gunicorn, ready_redis, require_port
 from bridge.simulator import serve as serve_simulator
 from bridge.wiring import require_redis
 from workers.runner import CONCURRENCY, supervise
@@ -19,26 +17,33 @@ _processes = click.option("--processes", type=click.IntRange(1, 64), default=2, 
 _concurrency = click.option(
     "--concurrency", type=click.IntRange(1, 500), default=CONCURRENCY, show_default=True, help="Requests in flight in each worker process, at most."
 )
+_patience = click.option(
+    "--redis-wait", "patience", type=DURATION, default="60s", show_default=True, help="How long to wait for Redis at the start, such as 5m."
+)
 
 
 @click.command()
 @config_option
 @_processes
 @_concurrency
-def run(config_path: str | None, processes: int, concurrency: int) -> None:
+@_patience
+def run(config_path: str | None, processes: int, concurrency: int, patience: timedelta) -> None:
     """Run the whole bridge in this terminal: Redis if none is configured, web, workers."""
     path, config = loaded(config_path)
     log.configure()
-    sys.exit(Supervisor(path, config, processes, concurrency).run())
+    sys.exit(Supervisor(path, config, processes, concurrency, patience).run())
 
 
 @click.command()
 @config_option
-def web(config_path: str | None) -> None:
+@_patience
+def web(config_path: str | None, patience: timedelta) -> None:
     """Receive webhooks (gunicorn). Needs a Redis: redis.url, or a `callbridge run` beside it."""
     path, config = loaded(config_path)
+    log.configure()
     require_redis(config)
-    ready_redis(config)
+    require_port(config.server.bind)
+    ready_redis(config, patience)
     environment = gunicorn(path, config, os.environ)
     click.echo(f"listening at http://{config.server.bind}", err=True)
     os.execve(sys.executable, environment.command, dict(environment.variables))  # noqa: S606 -- no shell, and gunicorn is to get the signals itself
@@ -48,30 +53,14 @@ def web(config_path: str | None) -> None:
 @config_option
 @_processes
 @_concurrency
-def worker(config_path: str | None, processes: int, concurrency: int) -> None:
+@_patience
+def worker(config_path: str | None, processes: int, concurrency: int, patience: timedelta) -> None:
     """Carry out what the ledger holds: worker processes and the dispatcher."""
     path, config = loaded(config_path)
-    require_redis(config)
     log.configure()
-    ready_redis(config)
+    require_redis(config)
+    ready_redis(config, patience)
     supervise(path.resolve(), processes, concurrency)
-
-
-@click.command()
-@click.argument("file", required=False)
-@config_option
-@json_option
-def check(file: str | None, config_path: str | None, as_json: bool) -> None:
-    """Check a configuration: every problem at once, with its line. Exit 2 when there is one."""
-    path, config = loaded(file or config_path)
-    notes = warnings(config)
-    if as_json:
-        click.echo(json.dumps({"ok": True, "file": str(path), "warnings": notes}))
-        return
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
-    counts = f"{len(config.sources)} sources, {len(config.rules)} rules, {len(config.campaigns)} campaigns"
-    click.echo(f"{Path(path).name}: good. {counts}, mode {config.mode.value}.")
 
 
 @click.command()

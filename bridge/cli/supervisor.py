@@ -1,5 +1,6 @@
 """``callbridge run``: Redis, web and workers as processes of one terminal, started, watched and ended together."""
 
+import errno
 import logging
 import os
 import signal
@@ -10,21 +11,24 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from bridge import durability
 from bridge.config import Config
 from bridge.embedded import EmbeddedRedis
 from bridge.errors import StartupError
 from bridge.ledger import connect
+from bridge.quantities import show_duration
 from bridge.wiring import redis_url
 
 _GRACE = 90.0
 _TOO_SOON = 5.0
-_PATIENCE = 60.0
+_PORT_PATIENCE = 4.0
 _log = logging.getLogger("callbridge.run")
 
 
@@ -42,25 +46,51 @@ def gunicorn(path: Path, config: Config, environ: Mapping[str, str]) -> Program:
     return Program([sys.executable, "-m", "gunicorn", "--config", "python:bridge.gunicorn_conf", "bridge.app:from_environment()"], variables)
 
 
-def ready_redis(config: Config) -> None:
-    """Wait for Redis, then refuse to start on one that is weaker than the configuration asks for."""
-    until, told = time.monotonic() + _PATIENCE, False
-    while True:
-        client = connect(redis_url(config))
+def ready_redis(config: Config, patience: timedelta, stopping: threading.Event | None = None) -> None:
+    """Wait for Redis, or until told to stop; then refuse to start on one that is weaker than the configuration asks for."""
+    stopping = stopping or threading.Event()
+    until, told = time.monotonic() + patience.total_seconds(), False
+    while not stopping.is_set():
         try:
-            for doubt in durability.require(client, config.redis.durability.value):
-                _log.warning(doubt)
+            with connect(redis_url(config)) as client:
+                for doubt in durability.require(client, config.redis.durability.value):
+                    _log.warning(doubt)
+        except AuthenticationError as refused:
+            raise StartupError(f"Redis at {_place(config)} refused the user or the password: correct redis.url") from refused
         except RedisError as away:
+            why = f"Redis does not answer at {_place(config)} ({type(away).__name__})"
             if time.monotonic() > until:
-                raise StartupError(f"Redis does not answer: {type(away).__name__}. Is redis.url right, and the server up?") from away
+                raise StartupError(f"{why}: start it, or correct redis.url") from away
             if not told:
-                _log.warning("waiting for Redis", extra={"error": type(away).__name__})
+                click.echo(f"{why}; waiting up to {show_duration(patience)} for it", err=True)
                 told = True
-            time.sleep(0.5)
+            stopping.wait(0.5)
         else:
             return
-        finally:
-            client.close()
+
+
+def require_port(bind: str, patience: float = 0.0, stopping: threading.Event | None = None) -> None:
+    """``StartupError`` when the address cannot be listened at, not even after ``patience`` seconds."""
+    stopping, until = stopping or threading.Event(), time.monotonic() + patience
+    while error := _taken(bind):
+        if error.errno != errno.EADDRINUSE or time.monotonic() > until or stopping.wait(0.2):
+            raise StartupError(f"cannot listen at {bind} ({os.strerror(error.errno or 0)}): set server.bind, or PORT, to a free one") from error
+
+
+def _taken(bind: str) -> OSError | None:
+    host, _, port = bind.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host.strip("[]"), int(port)), family=family):
+            return None
+    except OSError as error:
+        return error
+
+
+def _place(config: Config) -> str:
+    """Where Redis is, without the password."""
+    parts = urlsplit(redis_url(config))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 @dataclass(slots=True)
@@ -71,11 +101,11 @@ class Supervisor:
     config: Config
     processes: int
     concurrency: int
+    patience: timedelta
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
         """Until SIGINT or SIGTERM; the exit code."""
-        self._refuse_taken_port()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
         if self.config.redis.url:
@@ -84,7 +114,11 @@ class Supervisor:
             return self._serve(embedded)
 
     def _serve(self, embedded: EmbeddedRedis | None) -> int:
-        ready_redis(self.config)
+        # A bridge that was killed a moment ago leaves a web server behind that ends by itself; its port is waited for.
+        require_port(self.config.server.bind, _PORT_PATIENCE, self.stopping)
+        ready_redis(self.config, self.patience, self.stopping)
+        if self.stopping.is_set():
+            return 0
         parts = [_Part("web", self._web()), _Part("worker", self._worker())]
         try:
             for part in parts:
@@ -114,15 +148,6 @@ class Supervisor:
 
     def _variables(self) -> dict[str, str]:
         return {**os.environ, "CALLBRIDGE_CONFIG": str(self.path.resolve()), "CALLBRIDGE_PARENT": str(os.getpid())}
-
-    def _refuse_taken_port(self) -> None:
-        host, _, port = self.config.server.bind.rpartition(":")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            with socket.create_server((host.strip("[]"), int(port)), family=family):
-                return
-        except OSError as error:
-            raise StartupError(f"cannot listen at {self.config.server.bind} ({error.strerror}): set server.bind, or PORT, to a free one") from error
 
 
 @dataclass(slots=True)

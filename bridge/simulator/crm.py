@@ -47,6 +47,12 @@ def hubspot_object(kind: str, object_id: str) -> Response:
     return jsonify(document)
 
 
+@hubspot.get("/crm/v3/objects/contacts")
+def hubspot_list() -> Response:
+    """An empty account: what a look at whether the token is taken gets."""
+    return jsonify({"results": []})
+
+
 @hubspot.post("/crm/v3/objects/contacts/batch/read")
 def hubspot_batch_read() -> Response:
     """207 where some are missing; associations are not to be had here."""
@@ -66,6 +72,11 @@ def pipedrive_token() -> Response | None:
     if request.headers.get("x-api-token") or request.args.get("api_token") or request.headers.get("Authorization", "").startswith("Bearer "):
         return None
     return make_response({"success": False, "error": "unauthorized access", "errorCode": 401, "error_info": _PIPEDRIVE_HINT}, 401)
+
+
+@pipedrive.get("/api/v2/persons")
+def pipedrive_list() -> Response:
+    return jsonify({"success": True, "data": [], "additional_data": {"next_cursor": None}})
 
 
 @pipedrive.get("/api/v2/<any(persons, deals):kind>/<record_id>")

@@ -5,6 +5,7 @@ the body is always read (:mod:`bridge.simulator.misbehaviour`), so that clients 
 """
 
 import io
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -142,7 +143,7 @@ def _bound(host: str, port: int, app: Flask) -> SimulatorServer:
         with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
             return SimulatorServer(host, listener, app)
     except OSError as error:
-        raise StartupError(f"the simulator cannot listen on {host}:{port}: {error.strerror}; another --port may be free") from error
+        raise StartupError(f"the simulator cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; another --port may be free") from error
 
 
 @contextmanager

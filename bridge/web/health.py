@@ -1,14 +1,17 @@
 """``/healthz`` and ``/readyz``: is this process alive, and can it keep what it is given."""
 
 import json
+import logging
 from collections.abc import Callable
 
 from flask import Blueprint, Response
 
-from bridge.durability import Durability
+from bridge.durability import Durability, check
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import Ledger
-from bridge.web.answers import problem
+from bridge.web.answers import unavailable
+
+_log = logging.getLogger("callbridge.web")
 
 
 def health(ledger: Ledger, durability: Callable[[], Durability], asked: str) -> Blueprint:
@@ -25,8 +28,22 @@ def health(ledger: Ledger, durability: Callable[[], Durability], asked: str) -> 
             ledger.check_writable()
             found = durability()
         except LedgerUnavailable as away:
-            return problem(503, "unavailable", str(away))
-        redis = {"reachable": True, "writable": True, "durability": found.level, "asked": asked, "eviction": found.eviction, "server": found.server}
-        return Response(json.dumps({"status": "ready", "redis": redis}), content_type="application/json")
+            # Anybody may ask, so the answer names no host and no path; the log does.
+            _log.warning("not ready", extra={"error": str(away)})
+            return unavailable("Redis does not answer, or takes no writes")
+        return Response(json.dumps({"status": "ready", "redis": _shown(found, asked)}), content_type="application/json")
 
     return blueprint
+
+
+def _shown(found: Durability, asked: str) -> dict[str, object]:
+    """``notes``: what is weaker than it should be, a sentence each with its mend."""
+    return {
+        "reachable": True,
+        "writable": True,
+        "durability": found.level,
+        "asked": asked,
+        "eviction": found.eviction,
+        "server": found.server,
+        "notes": check(found, asked),
+    }

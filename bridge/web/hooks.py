@@ -2,21 +2,24 @@
 
 import json
 import logging
+import re
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-from flask import Blueprint, Request, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Blueprint, Request, Response, current_app, request
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from bridge.errors import LedgerUnavailable, Unreadable, Unverified
 from bridge.ingest import Ingest
 from bridge.log import wide
 from bridge.model import Delivery, Receipt, Reply, Status
-from bridge.web.answers import problem
+from bridge.web.answers import code_of, http_problem, problem, unavailable
 
-RETRY_AFTER = 5
-"""Seconds a CRM is asked to wait when Redis is away; most have their own idea."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""All of them come here: some CRMs ask for a handshake by GET, and the rest is told what is right in one form."""
+
+_ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 
 _log = logging.getLogger("callbridge.delivery")
 
@@ -25,11 +28,12 @@ def hooks(ingest: Ingest, public_url: str) -> Blueprint:
     """The blueprint; ``public_url`` is how senders see this server, since some of them sign the URL."""
     blueprint = Blueprint("hooks", __name__)
 
-    @blueprint.route("/webhooks/<source>", methods=["POST", "GET", "HEAD", "OPTIONS"], provide_automatic_options=False)
+    @blueprint.route("/webhooks/<source>", methods=METHODS, provide_automatic_options=False)
     def receive(source: str) -> Response:
         started = perf_counter()
         response, told = _answer(ingest, source, public_url)
-        wide(_log, "delivery", {"source": source, "status": response.status_code, "ms": round((perf_counter() - started) * 1000, 1), **told})
+        spent = round((perf_counter() - started) * 1000, 1)
+        wide(_log, "delivery", {"source": source, "method": request.method, "status": response.status_code, "ms": spent, **told})
         return response
 
     return blueprint
@@ -37,20 +41,27 @@ def hooks(ingest: Ingest, public_url: str) -> Blueprint:
 
 def _answer(ingest: Ingest, name: str, public_url: str) -> tuple[Response, dict[str, Any]]:
     if name not in ingest.sources:
-        return problem(404, "unknown_source", f"no source is called '{name}'"), {}
+        message = f"no source is called '{name}': the path is /webhooks/ and a name under `sources` in the configuration"
+        return problem(404, "unknown_source", message), {"code": "unknown_source"}
     try:
-        delivery = _delivery(request, name, public_url, ingest)
-        return _taken(ingest, name, delivery)
-    except RequestEntityTooLarge:
-        return problem(413, "too_large", "the body is larger than this bridge takes"), {"code": "too_large"}
+        return _taken(ingest, name, _delivery(request, name, public_url, ingest))
     except Unverified as refused:
-        return problem(401, refused.refusal, refused.message), {"code": refused.refusal}
+        return problem(401, refused.refusal, refused.message), {"code": refused.refusal, "why": refused.message}
     except Unreadable as unreadable:
-        return problem(422, "unreadable", unreadable.message, field=unreadable.field), {"code": "unreadable", "field": unreadable.field}
+        told = {"code": "unreadable", "field": unreadable.field, "why": unreadable.message}
+        return problem(422, "unreadable", unreadable.message, field=unreadable.field), told
     except LedgerUnavailable as away:
-        response = problem(503, "unavailable", "the bridge cannot store this now; send it again")
-        response.headers["Retry-After"] = str(RETRY_AFTER)
-        return response, {"code": "unavailable", "error": str(away)}
+        return unavailable("the bridge cannot store this now: send it again"), {"code": "unavailable", "why": str(away)}
+    except HTTPException as error:
+        return _not_read(error)
+
+
+def _not_read(error: HTTPException) -> tuple[Response, dict[str, Any]]:
+    """The body is too large, or the sender hung up in the middle of it."""
+    if not isinstance(error, RequestEntityTooLarge):
+        return http_problem(error), {"code": code_of(error)}
+    limit = f"{_limit()} bytes, the most this bridge takes (server.max_body)"
+    return problem(413, "too_large", f"the body is larger than {limit}"), {"code": "too_large"}
 
 
 def _taken(ingest: Ingest, name: str, delivery: Delivery) -> tuple[Response, dict[str, Any]]:
@@ -61,7 +72,7 @@ def _taken(ingest: Ingest, name: str, delivery: Delivery) -> tuple[Response, dic
     if delivery.method != "POST":
         response = problem(405, "method_not_allowed", "webhooks are delivered with POST")
         response.headers["Allow"] = "POST"
-        return response, {}
+        return response, {"code": "method_not_allowed"}
     receipts = ingest.take(delivery)
     told = {"events": len(receipts), "keys": [receipt.key for receipt in receipts[:20]], "statuses": _counts(receipts)}
     acknowledgement = source.acknowledge(receipts)
@@ -69,16 +80,37 @@ def _taken(ingest: Ingest, name: str, delivery: Delivery) -> tuple[Response, dic
 
 
 def _delivery(incoming: Request, source: str, public_url: str, ingest: Ingest) -> Delivery:
-    # The path and query as they came: a signature covers the bytes, and decoding and encoding again is not the identity.
+    # The path and query as they came: a signature covers the bytes, and decoding and encoding again is not the identity. Some
+    # proxies name themselves in front of the path.
     raw = incoming.environ.get("RAW_URI") or incoming.environ.get("REQUEST_URI") or incoming.full_path.rstrip("?")
     return Delivery(
         source=source,
         method=incoming.method,
-        url=public_url + str(raw),
+        url=public_url + _ORIGIN.sub("", str(raw)),
         headers={name.lower(): value for name, value in incoming.headers.items()},
-        body=incoming.get_data(cache=False),
+        body=_body(incoming),
         received_at=ingest.clock(),
     )
+
+
+def _body(incoming: Request) -> bytes:
+    """The whole body, or none of it.
+
+    Left to itself Werkzeug cuts a body in chunks off at the limit, and believes a sender who hung up half-way that this was all:
+    half a form reads like a whole one with a shorter phone number.
+    """
+    limit = _limit()
+    incoming.max_content_length = limit + 1
+    body = incoming.get_data(cache=False)
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    if len(body) < (incoming.content_length or 0):
+        raise BadRequest
+    return body
+
+
+def _limit() -> int:
+    return int(current_app.config["MAX_CONTENT_LENGTH"])
 
 
 def _receipt(receipts: Sequence[Receipt]) -> Response:

@@ -1,0 +1,70 @@
+"""``kill -9`` of each process in turn: nothing accepted is lost, nobody is called twice, and no operator is needed."""
+
+import time
+
+
+def test_a_worker_killed_with_a_request_in_flight_leads_to_one_call_in_the_end(bridge, platform, until, lead):
+    running = bridge(timeout="1s")
+    platform.fault("latency", seconds=0.9, endpoint="addPhone", times=1)
+    running.deliver(lead(1))
+    until(platform.requests)
+
+    running.kill("spawn_main")
+    killed = time.monotonic()
+
+    until(lambda: running.status("zapier:lead-1") == "done", 30)
+    assert time.monotonic() - killed < 16  # a lease of 1 s + 10 s, and the dispatcher's next look
+    assert running.entry("zapier:lead-1").crashes == 0
+    (call,) = platform.calls()
+    assert call["requests"] == 2
+    requests = [request for request in platform.requests() if request["path"].endswith("addPhone")]
+    assert {(request["key"], request["body"]) for request in requests} == {("zapier:lead-1", requests[0]["body"])}
+
+
+def test_an_embedded_redis_that_was_killed_comes_back_with_everything_accepted(bridge, platform, until, lead):
+    running = bridge()
+    platform.fault("429", times=4)
+    accepted = [number for number in range(1, 9) if running.deliver(lead(number))[0] == 202]
+
+    running.kill("valkey-server" if running.pids("valkey-server") else "redis-server")
+
+    until(lambda: running.get("/readyz") == 200, 20)
+    assert running.deliver(lead(9)) == (202, "queued")
+    assert running.deliver(lead(1)) == (200, "duplicate")
+    until(lambda: all(running.status(f"zapier:lead-{number}") == "done" for number in (*accepted, 9)), 30)
+    assert accepted == list(range(1, 9))
+    assert sorted(call["idempotence_key"] for call in platform.calls()) == [f"zapier:lead-{number}" for number in range(1, 10)]
+
+
+def test_when_the_supervisor_is_killed_its_processes_end_and_the_next_start_goes_on(bridge, platform, until, lead):
+    running = bridge()
+    platform.fault("429", times=1, retry_after=4)
+    running.deliver(lead(1))
+    until(lambda: running.status("zapier:lead-1") == "waiting")
+    before = running.pids()
+
+    supervisor = running.started.pop()
+    supervisor.kill()
+    supervisor.wait()
+    started_again = running.start()  # at once, as systemd would
+    until(lambda: len(before & running.pids()) == 1)  # Redis, which is taken over
+    running.up()
+
+    until(lambda: running.status("zapier:lead-1") == "done", 20)
+    assert running.deliver(lead(1)) == (200, "duplicate")
+    assert len(platform.calls()) == 1
+    assert started_again.poll() is None
+    assert running.stop() == 0
+    assert running.pids() == set()
+
+
+def test_web_and_worker_that_were_killed_are_started_again(bridge, until, lead):
+    running = bridge()
+
+    killed = running.kill("gunicorn") | running.kill("bridge worker")
+
+    until(lambda: running.get("/readyz") == 200, 15)
+    assert running.deliver(lead(1)) == (202, "queued")
+    until(lambda: running.status("zapier:lead-1") == "done")
+    assert not killed & running.pids()
+    assert running.log.count("a part ended and is started again") == 2
