@@ -12,7 +12,7 @@ from bridge.ingest import read, unreadable
 from bridge.keys import cancel_key, event_key
 from bridge.ledger import Ledger, NewEntry
 from bridge.ledger.layout import qualify
-from bridge.model import Delivery, Entry, Event, HttpRequest, Unparsed
+from bridge.model import Delivery, Entry, Event, HttpRequest, Status, Unparsed
 from bridge.phones import to_e164
 from bridge.rules import wanted_fields
 from bridge.sources.base import Source
@@ -74,7 +74,7 @@ class Explainer:
             requests += _first_look_up(source, event, self.policy)
         if outlook.cancel:
             requests.append(shown(cancel_request(["<id of each call job found>"], cancel_key(key)), self.base_url))
-        if outlook.call and not outlook.status.finished:
+        if outlook.call and outlook.status is not Status.FAILED:  # a mode that calls nobody still shows what it kept back
             requests.append(shown(call_request(outlook.call, key, crm_params=self.crm_params), self.base_url))
         return requests
 

@@ -179,6 +179,11 @@ class RedisSettings(_Section):
     url: RedisAddress | None = Field(default=None, repr=False, description="absent: an embedded Redis keeps its data under data_dir")
     durability: Durability = Field(default=Durability.ALWAYS, description="what is on disk when a delivery is answered")
 
+    @field_validator("url", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: Any) -> Any:
+        return None if value == "" else value
+
 
 class CallsApiSettings(_Section):
     """The platform that makes the calls."""

@@ -106,6 +106,10 @@ def test_a_section_whose_lines_are_all_comments_is_left_out(write):
     assert (config.redis.url, config.rules, config.allowlist, config.server.ops_token) == (None, (), (), None)
 
 
+def test_an_empty_redis_url_asks_for_the_embedded_one(write):
+    assert load(write("redis: {url: ''}\n"), {}).redis.url is None
+
+
 def test_ten_mistakes_come_at_once_each_with_its_line(write):
     found = problems(write(TEN_MISTAKES))
 
