@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from http import HTTPStatus
 
 from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Event, HttpRequest, HttpResponse
@@ -51,6 +52,13 @@ class CrmApi:
 
     def close(self) -> None:
         self._line.close()
+
+    def probe(self, source: Source, request: HttpRequest) -> None:
+        """Whether the CRM takes the source's token. Raises ``LookupFailed`` with the reason when it does not."""
+        response = self._ask(source, request, at_once)
+        source.judge(response)
+        if response.status != HTTPStatus.OK:
+            raise LookupFailed(f"{source.title} answered {response.status}")
 
     def converse(self, source: Source, lookup: Lookup, pace: Callable[[], float] = at_once) -> Event:
         """The event as the adapter returns it. Raises ``LookupFailed``, and nothing else, when the CRM does not help.

@@ -10,6 +10,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
@@ -22,8 +23,7 @@ from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Ra
 from bridge.phones import to_e164
 
 Lookup = Generator[HttpRequest, HttpResponse, Event]
-"""A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, and
-returns the event enriched. ``fields.<name>`` paths that rules need come in as ``wanted``."""
+"""A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, returns the event enriched."""
 
 DEEPEST = 50
 """How far a body may nest: no CRM comes near it, and what nests without end takes recursive readers down."""
@@ -44,11 +44,14 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-def _no_slash(value: str) -> str:
+def _address(value: str) -> str:
+    if not re.match(r"https?://[^/]", value):
+        msg = f"'{value}' is no address such as https://api.example.com"
+        raise ValueError(msg)
     return value.rstrip("/")
 
 
-ApiBase = Annotated[str, AfterValidator(_no_slash)]
+ApiBase = Annotated[str, AfterValidator(_address)]
 """Where look-ups go. Never taken from a body: whoever can send one could have the token sent anywhere."""
 
 Region = Annotated[str, AfterValidator(_region)]
@@ -114,24 +117,42 @@ class Source(ABC):
         return False
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
-        """Ask the CRM for what the payload left out. Raises ``LookupFailed`` where the answer says so."""
+        """Ask the CRM for what the payload left out, and for ``wanted``, the ``fields`` that rules read. Raises ``LookupFailed``."""
         del wanted
         yield from ()
         return event
 
+    def stage_now(self, before: Event, fresh: Event) -> str | None:
+        """The stage that a record just looked up is in, spelled as in its events; for an adapter that tells stages and looks up."""
+        del fresh
+        return before.stage.after if before.stage else None
+
     def superseded(self, before: Event, fresh: Event) -> str | None:
-        """For ``recheck``: what has changed in the CRM since the event happened, so that nobody should be called for it any more."""
-        del before, fresh
+        """For ``recheck``: what has changed in the CRM since the event happened, so that nobody should be called for it any more.
+
+        A record that is gone does not get this far: its look-up fails for good.
+        """
+        record = before.entity.ref if before.entity else "the record"
+        told, now = before.stage and before.stage.after, self.stage_now(before, fresh)
+        if told and now != told:
+            return f"{record} is in {f'stage {now}' if now else 'no stage'} now, not in {told} any more"
+        number = self.contact(before.contact.phone).phone if before.contact else None
+        theirs = fresh.contact.phones if fresh.contact else ()
+        if number is None or number in theirs:
+            return None
+        return f"the number of {record} in {self.title} is another one now" if theirs else f"{record} has no number in {self.title} any more"
+
+    def probe(self) -> HttpRequest | None:
+        """A harmless read that the CRM answers when ``api_token`` is good; None where there is no token, or nothing to ask."""
         return None
 
     def judge(self, response: HttpResponse) -> None:
         """Raise ``LookupFailed`` for an answer no adapter can read. 2xx and 404 pass: 404 has a meaning of its own."""
-        if response.status == 429:
-            raise LookupFailed(f"{self.title} answered 429: too many requests", retry_after=seconds(response.headers.get("retry-after")))
         if response.status in {401, 403}:
             raise LookupFailed(f"{self.title} refused api_token ({response.status})", parked=True)
         if response.status >= 300 and response.status != 404:
-            raise LookupFailed(f"{self.title} answered {response.status}")
+            too_many = ": too many requests" if response.status == 429 else ""
+            raise LookupFailed(f"{self.title} answered {response.status}{too_many}", retry_after=seconds(response.headers.get("retry-after")))
 
     # What adapters use.
 
@@ -151,14 +172,22 @@ class Source(ABC):
         return self.secrets
 
     def contact(self, *phones: object, **known: str | None) -> Contact:
-        """A contact whose phones are E.164 where they can be read, in the order given, blanks left out."""
+        """A contact whose phones are E.164 where they can be read, in the order given, blanks left out.
+
+        ``phone`` is the first that can be read: a note in the first field must not hide the number in the second.
+        """
         spelled = unique([to_e164(phone, self.settings.region) or str(phone).strip() for phone in phones if _filled(phone)])
-        return Contact(phone=spelled[0] if spelled else None, phones=spelled, **known)
+        return Contact(phone=next(filter(to_e164, spelled), next(iter(spelled), None)), phones=spelled, **known)
 
 
 def phone_refs(contact: Contact | None) -> tuple[str, ...]:
     """The refs of a contact's readable numbers; what is no number ties nobody together."""
     return tuple(f"phone:{phone}" for phone in (contact.phones if contact else ()) if to_e164(phone) == phone)
+
+
+def keeping(fresh: Contact, told: Contact | None) -> Contact:
+    """``fresh``, to be called by the number that was told, where that is still one of theirs: a look-up must not swap it for another."""
+    return replace(fresh, phone=told.phone) if told and told.phone in fresh.phones else fresh
 
 
 def text(value: object) -> str | None:

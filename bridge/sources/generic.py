@@ -83,7 +83,7 @@ class GenericSettings(SourceSettings):
     @classmethod
     def _known_targets(cls, value: dict[str, Expression]) -> dict[str, Expression]:
         for target in value:
-            if target not in _TARGETS and not target.startswith("fields."):
+            if target not in _TARGETS and not target.removeprefix("fields.") != target or target == "fields.":
                 raise ValueError(f"'{target}' is no field of an event: {', '.join(_TARGETS)}, fields.<name>")
         return value
 
@@ -116,7 +116,8 @@ class Generic(Source):
         body = _read(delivery)
         if not isinstance(body, list):
             return [self._event(body, delivery, delivery.headers.get("idempotency-key"))]
-        return [self._element(place, element, delivery) for place, element in enumerate(body)]
+        key = delivery.headers.get("idempotency-key") if len(body) == 1 else None
+        return [self._element(place, element, delivery, key) for place, element in enumerate(body)]
 
     def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
         del url, now
@@ -134,9 +135,9 @@ class Generic(Source):
         if not any_equal(expected, given):
             raise Unverified(Refusal.WRONG_SIGNATURE, f"the signature in {signature.header} does not match")
 
-    def _element(self, place: int, element: Any, delivery: Delivery) -> Event:
+    def _element(self, place: int, element: Any, delivery: Delivery, idempotency_key: str | None) -> Event:
         try:
-            return self._event(element, delivery, None)
+            return self._event(element, delivery, idempotency_key)
         except Unreadable as error:
             field = f"[{place}].{error.field}" if error.field else f"[{place}]"
             raise Unreadable(f"element {place} of the array: {error.message}", field) from error
@@ -213,9 +214,11 @@ def _credentials(headers: Mapping[str, str]) -> list[bytes]:
 
 def _told(body: Mapping[str, Any], pointed: Mapping[str, Expression]) -> dict[str, Any]:
     """The body in the event's own shape. A name that is pointed elsewhere is the body's own again, and goes into ``fields``."""
-    told = {name: value for name in _SHAPE if name not in pointed and not _is_blank(value := body.get(name))}
+    wholes = {target.partition(".")[0] for target in pointed if "." in target}
+    elsewhere = {*pointed, *(whole for whole in wholes if not isinstance(body.get(whole), Mapping))}
+    told = {name: value for name in _SHAPE if name not in elsewhere and not _is_blank(value := body.get(name))}
     short = {name: told[name] for name in _SHORT if name in told}
-    own = {name: value for name, value in body.items() if name not in _SHAPE or name in pointed}
+    own = {name: value for name, value in body.items() if name not in _SHAPE or (name in elsewhere and name != "fields")}
     told["contact"] = {**short, **_object(told, "contact")}
     told["fields"] = {**own, **_object(told, "fields")}
     for target, expression in sorted(pointed.items(), key=lambda item: "." in item[0]):

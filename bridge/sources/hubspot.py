@@ -9,6 +9,10 @@ property of the same object took the same value in the same millisecond, and tho
 
 Fact: the record, what happened to it (a stage is ``stage→<id>``), and ``occurredAt``, whichever subscription type (classic
 ``deal.propertyChange`` or ``object.propertyChange`` of ``0-3``) told it. A creation has no time, being told once in a record's life.
+An association is told from both its ends and is one fact.
+
+A merge is about the record that lives on, which may be a new one. A restore is an ``….updated``: as a second ``….created``
+it would have a person called as new again. A property whose value HubSpot keeps back (``REDACTED``) is absent.
 """
 
 import base64
@@ -16,16 +20,32 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
+from zoneinfo import available_timezones
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, present, to_ms, unique
 from bridge.signing import any_equal, check_age, hmac_sha256
-from bridge.sources.base import ApiBase, Lookup, Source, SourceSettings, answer, fingerprint, mapping, moment, phone_refs, read_json, text
+from bridge.sources.base import (
+    ApiBase,
+    Lookup,
+    Source,
+    SourceSettings,
+    answer,
+    fingerprint,
+    keeping,
+    mapping,
+    moment,
+    phone_refs,
+    read_json,
+    seconds,
+    text,
+)
 
 # HubSpot signs the URL with these escapes undone, and no others (validating-requests, "v3").
 _UNESCAPED = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -39,16 +59,80 @@ _ACTIONS = {
     "deletion": "deleted",
     "privacyDeletion": "deleted",
     "propertyChange": "updated",
-    "restore": "created",
+    "restore": "updated",
     "merge": "updated",
     "associationChange": "updated",
 }
 _PHONES = ("phone", "mobilephone")
-_PERSON = ("firstname", "lastname", "email", *_PHONES)
-_ASSOCIATION = ("fromObjectId", "toObjectId", "associationType", "associationRemoved")
-_MERGE = ("primaryObjectId", "mergedObjectIds", "newObjectId")
-_SUBJECTS = ("objectId", "newObjectId", "primaryObjectId", "fromObjectId")
+_PERSON = ("firstname", "lastname", "email", *_PHONES, "hs_timezone")
+_SUBJECTS = ("newObjectId", "primaryObjectId", "objectId", "fromObjectId")
+_PARTICULARS = (
+    "propertyValue",
+    *("fromObjectId", "toObjectId", "associationType", "associationRemoved"),
+    *("primaryObjectId", "mergedObjectIds", "newObjectId"),
+)
 _ENVELOPE = frozenset({"eventId", "attemptNumber", "subscriptionId", "appId"})
+_KEPT_BACK = "REDACTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Notice:
+    """One element of a batch. ``name`` and ``value`` are of the property that changed; ``tied`` is an association's other end."""
+
+    portal: str | None
+    subscription: str
+    action: str
+    entity: Entity
+    occurred_at: object
+    told: Mapping[str, Any]
+    name: str | None = None
+    value: Any = None
+    tied: Entity | None = None
+
+    @property
+    def is_stage(self) -> bool:
+        return self.name is not None and self.name == _STAGES.get(self.entity.type) and text(self.value) is not None
+
+    @property
+    def type(self) -> str:
+        if self.entity.type not in _PATHS or self.action not in _ACTIONS:
+            return "unknown"
+        return f"{self.entity.type}.{'stage_changed' if self.is_stage else _ACTIONS[self.action]}"
+
+    @property
+    def particulars(self) -> str | None:
+        """What tells two notices of one object in one millisecond apart: the value, or the ends of an association or merge."""
+        told = {name: self.told[name] for name in _PARTICULARS if name in self.told}
+        return fingerprint(told) if told else None
+
+    @property
+    def id(self) -> str:
+        object_type = text(self.told.get("objectTypeId"))
+        return keys.join(self.portal, self.subscription, object_type, self.entity.id, self.name, self.particulars, self.occurred_at)
+
+    @property
+    def fact(self) -> Sequence[object]:
+        """The record and what happened to it, in words that every kind of subscription shares."""
+        if self.tied:
+            ends = sorted([self.entity.ref, self.tied.ref])
+            return (*ends, "untied" if self.untied else "tied", self.occurred_at)
+        record = (self.entity.type, self.entity.id)
+        if self.is_stage:
+            return (*record, f"stage→{self.value}", self.occurred_at)
+        happening = present({"action": self.action, "name": self.name, "particulars": self.particulars}).values()
+        return (*record, *happening, None if self.action == "creation" else self.occurred_at)
+
+    @property
+    def untied(self) -> bool:
+        return self.told.get("associationRemoved") in (True, "true")
+
+    @property
+    def entities(self) -> Sequence[Entity]:
+        """The object, the objects merged into it, and the one it was just tied to."""
+        merged = self.told.get("mergedObjectIds")
+        others = (self.told.get("primaryObjectId"), *(merged if isinstance(merged, list) else ()))
+        tied = [self.tied] if self.tied and self.tied.type in _PATHS and not self.untied else []
+        return [self.entity, *(Entity(self.entity.type, other) for value in others if (other := text(value))), *tied]
 
 
 class HubSpotSettings(SourceSettings):
@@ -118,17 +202,23 @@ class HubSpot(Source):
         properties = (_STAGES[entity.type], _PIPELINES[entity.type], *wanted)
         record = _found((yield self._get(entity, properties, "&associations=contacts")), entity)
         event = event.knowing(fields=mapping(record.get("properties")))
-        contact_ids = [contact_id for row in _rows(mapping(record.get("associations")).get("contacts")) if (contact_id := text(row.get("id")))]
-        if not contact_ids:  # the association is an event of its own, and may come after the deal
-            return event
-        return self._with_people(event, _rows(answer((yield self._batch_read(unique(contact_ids), wanted)))))
+        ids = unique([found for row in _rows(mapping(record.get("associations")).get("contacts")) if (found := text(row.get("id")))])
+        if not ids:  # the association is an event of its own, and may come after the deal
+            return self._with_people(event, [])
+        people = {text(person.get("id")): person for person in _rows(answer((yield self._batch_read(ids))))}
+        return self._with_people(event, [people[one] for one in sorted(people, key=(*ids, *people).index)])
+
+    def probe(self) -> HttpRequest | None:
+        return HttpRequest("GET", f"{self.settings.api_base}/crm/v3/objects/contacts?limit=1", self._headers()) if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
         """429 names its policy: the rolling ten seconds pass by themselves, the daily limit not before tomorrow. 423 is a lock of 2 s."""
         if response.status == 429 and "DAILY" in response.body:
             raise LookupFailed("HubSpot's daily request limit is used up", retry_after=3600)
         if response.status == 429:
-            raise LookupFailed("HubSpot answered 429: too many requests in ten seconds", retry_after=10)
+            raise LookupFailed(
+                "HubSpot answered 429: too many requests in ten seconds", retry_after=seconds(response.headers.get("retry-after")) or 10
+            )
         if response.status == 423:
             raise LookupFailed("HubSpot has locked the record for a moment", retry_after=2)
         super().judge(response)
@@ -149,99 +239,120 @@ class HubSpot(Source):
         return method.encode() + decoded.encode() + body + timestamp.encode()
 
     def _read(self, element: Any, delivery: Delivery) -> Event | Unparsed:
-        element = mapping(element)
-        vendor_type = text(element.get("subscriptionType") or element.get("eventType"))
-        if not vendor_type:
-            return Unparsed(fingerprint({name: element[name] for name in element if name not in _ENVELOPE}), "an element without subscriptionType")
-        prefix, _, action = vendor_type.partition(".")
-        object_type_id, portal = text(element.get("objectTypeId")), text(element.get("portalId"))
-        object_type = _OBJECT_TYPES.get(object_type_id or "", prefix if prefix != "object" else object_type_id or prefix)
-        object_id = next((found for name in _SUBJECTS if (found := text(element.get(name)))), None)
-        entity = Entity(object_type, object_id) if object_id else None
-        name, value, occurred_at = text(element.get("propertyName")), element.get("propertyValue"), element.get("occurredAt")
-        is_stage = name is not None and name == _STAGES.get(object_type)
-        particulars = _particulars(element)
-        happening = (f"stage→{value}",) if is_stage else present({"action": action, "name": name, "particulars": particulars}).values()
-        event = Event(
+        notice = _notice(mapping(element))
+        if notice is None:
+            known = {name: element[name] for name in element if name not in _ENVELOPE} if isinstance(element, Mapping) else element
+            return Unparsed(fingerprint(known), "an element without subscriptionType or without the id of an object")
+        contact = self._contact_of(notice)
+        return Event(
             source=self.name,
             kind=self.kind,
-            id=keys.join(portal, vendor_type, object_type_id, object_id, name, particulars, occurred_at),
-            type=_type(object_type, action, is_stage=is_stage),
-            fact=keys.join(self.kind, portal, object_type, object_id, *happening, None if action == "creation" else occurred_at),
+            id=notice.id,
+            type=notice.type,
+            fact=keys.join(self.kind, notice.portal, *notice.fact),
             received_at=delivery.received_at,
-            occurred_at=moment(occurred_at),
-            entity=entity,
-            refs=_refs(entity, element),
-            stage=Stage(after=text(value)) if is_stage and text(value) else None,
-            fields={name: value} if name else {},
+            occurred_at=moment(notice.occurred_at),
+            entity=notice.entity,
+            refs=unique((*(entity.ref for entity in notice.entities), *phone_refs(contact))),
+            stage=Stage(after=text(notice.value)) if notice.is_stage else None,
+            contact=contact,
+            fields={notice.name: notice.value} if notice.name and notice.value != _KEPT_BACK else {},
         )
-        return self._told_a_phone(event, name, value)
 
-    def _told_a_phone(self, event: Event, name: str | None, value: Any) -> Event:
-        """A changed phone comes in the body; ``REDACTED`` stands for a sensitive property."""
-        if event.entity is None or event.entity.type != "contact":
-            return event
-        contact = self.contact(value, id=event.entity.id) if name in _PHONES and value != "REDACTED" else self.contact(id=event.entity.id)
-        return replace(event, contact=contact, refs=(*event.refs, *phone_refs(contact)))
+    def _contact_of(self, notice: _Notice) -> Contact | None:
+        """The contact it is about, or that it ties to its record; a changed phone comes in the body."""
+        person = next((entity for entity in notice.entities if entity.type == "contact"), None)
+        if person is None:
+            return None
+        told = [notice.value] if notice.name in _PHONES and notice.value != _KEPT_BACK else []
+        return self.contact(*told, id=person.id)
 
     def _get(self, entity: Entity, properties: Iterable[str], more: str = "") -> HttpRequest:
         query = urlencode({"properties": ",".join(dict.fromkeys(properties))}, safe=",")
         url = f"{self.settings.api_base}/crm/v3/objects/{_PATHS[entity.type]}/{quote(entity.id, safe='')}?{query}{more}"
         return HttpRequest("GET", url, self._headers())
 
-    def _batch_read(self, contact_ids: Sequence[str], wanted: Iterable[str]) -> HttpRequest:
-        body = {"properties": list(dict.fromkeys((*_PERSON, *wanted))), "inputs": [{"id": contact_id} for contact_id in contact_ids[:100]]}
+    def _batch_read(self, contact_ids: Sequence[str]) -> HttpRequest:
+        """HubSpot takes a hundred at once; the first of them with a number is called, so that more would change nothing."""
+        body = {"properties": _PERSON, "inputs": [{"id": contact_id} for contact_id in contact_ids[:100]]}
         return HttpRequest("POST", f"{self.settings.api_base}/crm/v3/objects/contacts/batch/read", self._headers(), json.dumps(body))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.api_token}", "Content-Type": "application/json"}
 
     def _with_people(self, event: Event, people: Sequence[Mapping[str, Any]]) -> Event:
-        """The first person with a phone is the one to call; all of them are refs."""
+        """The first person with a phone is the one to call, nobody where there are none; all of them are refs."""
         contacts = [self._person(person) for person in people if text(person.get("id"))]
         chosen = next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
         refs = [ref for contact in contacts for ref in (f"contact:{contact.id}", *phone_refs(contact))]
-        return event.knowing(contact=chosen, refs=refs)
+        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, event.contact))
 
     def _person(self, person: Mapping[str, Any]) -> Contact:
         properties = mapping(person.get("properties"))
         name = " ".join(part for part in (text(properties.get("firstname")), text(properties.get("lastname"))) if part)
         return self.contact(
-            *(properties.get(phone) for phone in _PHONES), id=text(person.get("id")), name=name or None, email=text(properties.get("email"))
+            *(properties.get(phone) for phone in _PHONES),
+            id=text(person.get("id")),
+            name=name or None,
+            email=text(properties.get("email")),
+            time_zone=_time_zone(text(properties.get("hs_timezone"))),
         )
+
+    def stage_now(self, before: Event, fresh: Event) -> str | None:
+        del before
+        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
+
+
+def _notice(told: Mapping[str, Any]) -> _Notice | None:
+    subscription = text(told.get("subscriptionType") or told.get("eventType"))
+    object_id = next((found for name in _SUBJECTS if (found := text(told.get(name)))), None)
+    if not subscription or not object_id:
+        return None
+    prefix, _, action = subscription.partition(".")
+    from_type, to_type = _ends(told)
+    type_id = text(told.get("objectTypeId"))
+    object_type = prefix if prefix != "object" else _OBJECT_TYPES.get(type_id or "", type_id) or from_type or prefix
+    tied_id = text(told.get("toObjectId"))
+    return _Notice(
+        portal=text(told.get("portalId")),
+        subscription=subscription,
+        action=action,
+        entity=Entity(object_type, object_id),
+        occurred_at=told.get("occurredAt"),
+        told=told,
+        name=text(told.get("propertyName")),
+        value=told.get("propertyValue"),
+        tied=Entity(to_type or "object", tied_id) if tied_id else None,
+    )
+
+
+def _ends(told: Mapping[str, Any]) -> tuple[str, str]:
+    """What an association ties to what: by object type id where that is told, else by ``DEAL_TO_CONTACT`` and its variants."""
+    words = [end.split("_")[0] for end in (text(told.get("associationType")) or "").lower().split("_to_")]
+    named = (words[0], words[-1])
+    from_type, to_type = (_OBJECT_TYPES.get(text(told.get(name)) or "") for name in ("fromObjectTypeId", "toObjectTypeId"))
+    return from_type or named[0], to_type or named[1]
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    return {zone.lower(): zone for zone in available_timezones()}
+
+
+def _time_zone(written: str | None) -> str | None:
+    """HubSpot writes ``us_slash_eastern`` for US/Eastern. None for what is no zone: then the number's own zone counts."""
+    return _zones().get((written or "").replace("_slash_", "/").lower())
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
-    if response.status == 404:
+    """The record of an answer. Only HubSpot's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
+    record = answer(response)
+    if response.status == 404 or record.get("archived") is True:
         raise LookupFailed(f"{entity.ref} does not exist in HubSpot any more", final=True)
-    return answer(response)
+    return record
 
 
 def _rows(collection: object) -> list[Mapping[str, Any]]:
     """The ``results`` of an answer or an association."""
     results = mapping(collection).get("results")
     return [mapping(row) for row in results] if isinstance(results, list) else []
-
-
-def _type(object_type: str, action: str, *, is_stage: bool) -> str:
-    if object_type not in _PATHS or action not in _ACTIONS:
-        return "unknown"
-    return f"{object_type}.{'stage_changed' if is_stage else _ACTIONS[action]}"
-
-
-def _particulars(element: Mapping[str, Any]) -> str | None:
-    """What tells two notices of one object in one millisecond apart: the value, or the ends of an association or merge."""
-    told = {name: element[name] for name in ("propertyValue", *_ASSOCIATION, *_MERGE) if name in element}
-    return fingerprint(told) if told else None
-
-
-def _refs(entity: Entity | None, element: Mapping[str, Any]) -> tuple[str, ...]:
-    """The object, the objects merged into it, and the person it was just tied to."""
-    if entity is None:
-        return ()
-    merged = element.get("mergedObjectIds")
-    others = [f"{entity.type}:{other}" for value in (merged if isinstance(merged, list) else ()) if (other := text(value))]
-    end, other = str(element.get("associationType")).rpartition("_TO_")[2].lower(), text(element.get("toObjectId"))
-    if other and end in _PATHS and not element.get("associationRemoved"):
-        others.append(f"{end}:{other}")
-    return unique((entity.ref, *others))

@@ -10,15 +10,17 @@ own id, which some bodies repeat there; else ``meta.timestamp`` stands in. v1: c
 ``meta.id`` *is* the object's id. Left out: ``attempt`` and ``retry`` change on redelivery, ``webhook_id`` and ``correlation_id``
 differ where a webhook was made twice.
 
-Fact: company, entity, entity id, and what happened: ``created`` (once in a record's life), ``stage→<id>`` at ``stage_change_time``
-(to the second: v1 and v2 spell it differently), or a digest of what changed at ``update_time``.
+Fact: company, entity, entity id, and what happened: ``created`` (once in a record's life, and v1 tells it by an update as well),
+``stage→<id>`` at ``stage_change_time``, or ``updated`` at ``update_time``, to the second, which is all that v1 and v2 tell alike.
+Two edits of one record in one second are one fact: both want the same call.
 
 A deal's stage: a change is one only when ``previous`` has ``stage_id`` and it differs. Winning or losing a deal changes ``status``
 and leaves ``stage_id`` alone; it is told as a ``deal.stage_changed`` to ``won`` or ``lost``, and reopening as one from there
 back to the stage id. When both change at once the status is told, because it ends the deal; both are in ``fields``.
 
 A merge is told twice, as the end of one record and as a change of the other. Both halves become ``….updated`` of the record that
-lives on, with both ids as refs and one fact: a merge is no deletion, and must not stop the calls to the person who stays.
+lives on, with both ids as refs and one fact: a merge is no deletion, and must not stop the calls to the person who stays. What the
+ended record looked like is told by neither half.
 
 ``fields`` is the record under Pipedrive's names; ``fields.previous`` holds the old values of what a change changed.
 """
@@ -26,8 +28,8 @@ lives on, with both ids as refs and one fact: a merge is no deletion, and must n
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -45,6 +47,7 @@ from bridge.sources.base import (
     answer,
     basic_credentials,
     fingerprint,
+    keeping,
     mapping,
     moment,
     phone_refs,
@@ -57,6 +60,8 @@ _ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
 _ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}
 _ACTIONS_V1 = {"added": "created", "updated": "updated", "deleted": "deleted", "merged": "updated"}
 _ACTIONS = _ACTIONS_V2 | _ACTIONS_V1
+_CLOSED = ("won", "lost")
+_ONE_EDIT = timedelta(minutes=1)
 _RANKS = {"mobile": 0, "work": 1, "home": 2}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -79,7 +84,7 @@ class PipedriveSettings(SourceSettings):
 class _Notice:
     """What v1 and v2 both say, in our words. ``changed`` has the old values of what a change changed.
 
-    ``absorbed`` is the record that a merge put into this one; ``ended`` means that ``record`` is that one, as it was.
+    ``absorbed`` is the record that a merge put into this one.
     """
 
     company: str | None
@@ -91,7 +96,18 @@ class _Notice:
     changed: Mapping[str, Any]
     happened_at: datetime | None
     absorbed: str | None
-    ended: bool
+
+    @property
+    def edited_at(self) -> datetime | None:
+        """``update_time``, which v1 and v2 tell alike, unless it is of an edit before: not everything that is told moves it."""
+        written = moment(self.record.get("update_time")) if self.action == "updated" else None
+        at_hand = written and (self.happened_at is None or abs(self.happened_at - written) < _ONE_EDIT)
+        return written if at_hand else self.happened_at
+
+    @property
+    def is_birth(self) -> bool:
+        added_at = moment(self.record.get("add_time"))
+        return self.action == "created" or (self.action == "updated" and added_at is not None and added_at == self.edited_at)
 
 
 class Pipedrive(Source):
@@ -144,11 +160,19 @@ class Pipedrive(Source):
         elif kind == "contact":
             person_id = record_id
         if person_id is None:  # a deal may be given its person later, which is an event of its own
-            return event
+            return replace(event, contact=None)
         person = _found((yield self._get("persons", person_id)), f"contact:{person_id}")
         contact = self._person(person, person_id)
         refs = (f"contact:{person_id}", *phone_refs(contact))
-        return event.knowing(contact=contact, refs=refs, fields=person if kind == "contact" else None)
+        return event.knowing(contact=keeping(contact, event.contact), refs=refs, fields=person if kind == "contact" else None)
+
+    def stage_now(self, before: Event, fresh: Event) -> str | None:
+        """Winning, losing or reopening it moves a deal as well, where that happened after what the event told."""
+        told_of_its_end = before.stage is not None and before.stage.after in _CLOSED
+        return _place(fresh.fields, closing=told_of_its_end or fresh.fields.get("status") != before.fields.get("status"))
+
+    def probe(self) -> HttpRequest | None:
+        return self._read("persons?limit=1") if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
         """429 says in ``x-ratelimit-reset`` when it ends. Who goes on regardless gets Cloudflare's page as a 403: no bad token."""
@@ -188,19 +212,20 @@ class Pipedrive(Source):
     def _contact_of(self, notice: _Notice) -> Contact | None:
         """The person of a person event, phones and all; of a deal or lead no more than the id and, in v1, the name."""
         if notice.entity == "contact":
-            # The half of a merge that ends a record shows it as it was, which is not what the person looks like now.
-            return self._person({} if notice.ended else notice.record, notice.entity_id)
+            person = self._person(notice.record, notice.entity_id)
+            return person if person.document() else None
         person_id = _person_id(notice.record)
         return Contact(id=person_id, name=text(notice.record.get("person_name"))) if person_id else None
 
-    def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact | None:
+    def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact:
         emails = [email for value in _values(person, "emails", "email") if (email := text(value))]
-        contact = self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=emails[0] if emails else None)
-        return contact if contact.document() else None
+        return self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=emails[0] if emails else None)
 
     def _get(self, records: str, record_id: str) -> HttpRequest:
-        url = f"{self.settings.api_base}/api/v2/{records}/{quote(record_id, safe='')}"
-        return HttpRequest("GET", url, {"x-api-token": self.api_token, "Accept": "application/json"})
+        return self._read(f"{records}/{quote(record_id, safe='')}")
+
+    def _read(self, what: str) -> HttpRequest:
+        return HttpRequest("GET", f"{self.settings.api_base}/api/v2/{what}", {"x-api-token": self.api_token, "Accept": "application/json"})
 
 
 def _v2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
@@ -236,11 +261,10 @@ def _notice(
         entity_id=merged_to or entity_id,
         action="updated" if merged_to else "deleted" if thrown_away else _ACTIONS.get(action or "", ""),
         id=identity,
-        record=record,
+        record={} if merged_to else record,  # as it was, which is not what the one that lives on looks like
         changed=changed,
         happened_at=moment(meta.get("timestamp_micro") or meta.get("timestamp")),
         absorbed=entity_id if merged_to else merged_from,
-        ended=merged_to is not None,
     )
 
 
@@ -261,27 +285,21 @@ def _stage(notice: _Notice) -> Stage | None:
 
 
 def _place(deal: Mapping[str, Any], *, closing: bool) -> str | None:
-    return text(deal["status"] if closing and deal.get("status") in ("won", "lost") else deal.get("stage_id"))
+    return text(deal["status"] if closing and deal.get("status") in _CLOSED else deal.get("stage_id"))
 
 
 def _happening(notice: _Notice, stage: Stage | None) -> list[str]:
     """What happened to the record, and when, as two webhooks about one edit both tell it."""
     if notice.absorbed:
         return [f"absorbed {notice.absorbed}"]
-    if notice.action == "created":
-        return [notice.action]
-    if notice.action == "deleted":
-        return [notice.action, _second("", notice)]
     if stage:
-        in_pipeline = "stage_change_time" if "stage_id" in notice.changed else "update_time"  # a reopened deal is back where it was
-        time_field = {"won": "won_time", "lost": "lost_time"}.get(stage.after or "", in_pipeline)
-        return [f"stage→{stage.after}", _second(time_field, notice)]
-    return [notice.action, fingerprint({name: notice.record.get(name) for name in notice.changed}), _second("update_time", notice)]
+        time_field = {"won": "won_time", "lost": "lost_time"}.get(stage.after or "", "stage_change_time" if "stage_id" in notice.changed else "")
+        return [f"stage→{stage.after}", _second(moment(notice.record.get(time_field)) or notice.edited_at, notice)]
+    return ["created"] if notice.is_birth else [notice.action, _second(notice.edited_at, notice)]
 
 
-def _second(time_field: str, notice: _Notice) -> str:
-    happened = moment(notice.record.get(time_field)) or notice.happened_at
-    return iso(happened.replace(microsecond=0)) if happened else notice.id
+def _second(at: datetime | None, notice: _Notice) -> str:
+    return iso(at.replace(microsecond=0)) if at else notice.id
 
 
 def _refs(notice: _Notice, contact: Contact | None) -> tuple[str, ...]:
@@ -290,9 +308,12 @@ def _refs(notice: _Notice, contact: Contact | None) -> tuple[str, ...]:
 
 
 def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:
-    """The record of an answer. A deleted one may still be answered for a while, marked."""
-    record = {} if response.status == 404 else mapping(answer(response).get("data"))
-    if not record or record.get("is_deleted") is True:
+    """The record of an answer. A deleted one may still be answered for a while, marked.
+
+    Only Pipedrive's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well.
+    """
+    record = mapping(answer(response).get("data"))
+    if response.status == 404 or not record or record.get("is_deleted") is True or record.get("status") == "deleted":
         raise LookupFailed(f"{ref} does not exist in Pipedrive any more", final=True)
     return record
 
@@ -307,4 +328,4 @@ def _values(person: Mapping[str, Any], name: str, name_in_v1: str) -> list[objec
     """The values of ``[{value, label, primary}]``, best first; v1 writes no number as one row with a blank value."""
     told = person.get(name, person.get(name_in_v1))
     rows = [row if isinstance(row, Mapping) else {"value": row} for row in (told if isinstance(told, list) else [told])]
-    return [row.get("value") for row in sorted(rows, key=lambda row: (row.get("primary") is not True, _RANKS.get(str(row.get("label")), 3)))]
+    return [row.get("value") for row in sorted(rows, key=lambda row: (row.get("primary") is not True, _RANKS.get(str(row.get("label")).lower(), 3)))]

@@ -33,6 +33,7 @@ _SHARED, _PUBLIC = "whsec_", "whpk_"
 _HEADERS = ("webhook", "svix")
 
 _PEOPLE = frozenset({"contact", "lead", "person", "customer", "user"})
+_RECORDS = _PEOPLE | {"deal", "opportunity", "company", "account", "order"}
 _NESTED = ("contact", "person", "customer", "lead")
 _IDS = ("id", "object_id", "objectId", "uuid")
 _CONTACT_IDS = ("contact_id", "contactId", "person_id", "personId", "customer_id", "customerId")
@@ -178,9 +179,9 @@ def _is_signed(public_key: bytes, message: bytes, signature: str) -> bool:
 
 
 def _entity(vendor_type: str, data: Mapping[str, Any]) -> Entity | None:
-    """``contact.created`` and ``crm.contact.created`` are about a contact; a type without a dot leaves it to ``data.type``."""
-    words = vendor_type.split(".")
-    kind = words[-2] if len(words) > 1 else _first(data, ("type", "object"))
+    """``contact.created``, ``crm.contact.created`` and ``contact.phone.changed`` are about a contact; without a dot ``data.type`` says it."""
+    words = vendor_type.split(".")[:-1]
+    kind = next((word for word in reversed(words) if word in _RECORDS), words[-1] if words else _first(data, ("type", "object")))
     record_id = _first(data, (*_IDS, f"{kind}_id", f"{kind}Id"))
     return Entity(kind, record_id) if kind and record_id else None
 

@@ -6,7 +6,7 @@ signature covers and which fields a redelivery may change; ``<name>.expected.jso
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -258,16 +258,20 @@ any_json = st.recursive(
 )
 
 
+def parsed_or_refused(adapter: Source, delivery: Delivery) -> Sequence[Event | Unparsed]:
+    try:
+        return adapter.parse(delivery)
+    except Unreadable as unreadable:
+        refused = unreadable
+    assert refused.message
+    return []
+
+
 def read_or_refused(adapter: Source, sample: Sample, body: bytes, content_type: str | None = None) -> None:
     """Whatever comes of a body, it is events that can be stored, or a refusal that names what is wrong."""
     headers = {**sample.delivery(adapter).headers, "content-type": content_type or sample.content_type}
     delivery = Delivery(source="crm", body=body, url=URL, received_at=NOW, headers=headers)
-    try:
-        parsed = adapter.parse(delivery)
-    except Unreadable as refused:
-        assert refused.message
-        return
-    for event in parsed:
+    for event in parsed_or_refused(adapter, delivery):
         assert event.id
         if isinstance(event, Event):
             stored = json.loads(json.dumps(event.document(), allow_nan=False).encode())

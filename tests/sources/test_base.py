@@ -1,0 +1,327 @@
+"""What adapters share: reading bodies, times, ids and numbers; judging answers; what a second look finds."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.model import Contact, Entity, Event, HttpResponse, Stage
+from bridge.sources.base import (
+    DEEPEST,
+    ApiBase,
+    Source,
+    SourceSettings,
+    answer,
+    basic_credentials,
+    fingerprint,
+    keeping,
+    mapping,
+    moment,
+    phone_refs,
+    read_json,
+    seconds,
+    text,
+)
+
+PRIMARY, MOBILE, UNREADABLE = "+12813322575", "+12813322576", "call after five"
+
+
+class Toy(Source):
+    """An adapter that overrides nothing it need not."""
+
+    kind = "toy"
+    title = "Toy CRM"
+
+    def verify(self, delivery, now):
+        del delivery, now
+        self.require_secret()
+
+    def parse(self, delivery):
+        raise NotImplementedError
+
+    def sign(self, body, url, now):
+        raise NotImplementedError
+
+    def stage_now(self, before, fresh):
+        del before
+        return text(fresh.fields.get("stage"))
+
+
+def toy(**settings) -> Toy:
+    return Toy("toy", SourceSettings(kind="toy", **settings))
+
+
+def an_event(**more) -> Event:
+    told = {"source": "toy", "kind": "toy", "id": "1", "type": "deal.updated", "fact": "f", "received_at": datetime(2026, 11, 23, tzinfo=UTC)}
+    return Event(**{**told, "entity": Entity("deal", "555"), **more})
+
+
+# Bodies.
+
+
+def test_a_body_with_a_byte_order_mark_is_read():
+    assert read_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"NaN", b"[Infinity]", b"1e999", b"{'a': 1}", b"[" * 2000 + b"]" * 2000])
+def test_what_is_not_json_is_refused(body):
+    with pytest.raises(Unreadable, match="not JSON"):
+        read_json(body)
+
+
+def test_a_body_may_nest_as_deep_as_any_crm_does_and_no_deeper():
+    assert read_json(b"[" * DEEPEST + b"]" * DEEPEST)
+    with pytest.raises(Unreadable, match="nests deeper"):
+        read_json(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1))
+
+
+def test_brackets_in_a_text_are_no_depth():
+    assert read_json(json.dumps({"note": "[" * 500}).encode()) == {"note": "[" * 500}
+
+
+def test_half_a_character_is_replaced_and_a_whole_one_stays():
+    body = rb'{"half \ud800": ["\udc00"], "whole": "\ud83d\ude00"}'
+
+    assert read_json(body) == {"half \ufffd": ["\ufffd"], "whole": "😀"}
+
+
+# Times, ids, credentials.
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-23T08:40:00.123Z",
+        "2026-11-23T08:40:00.123456Z",
+        "2026-11-23T10:40:00.123+02:00",
+        "2026-11-23 08:40:00.123",
+        " 2026-11-23T08:40:00.123Z ",
+        1795423200.123,
+        "1795423200.123",
+        1795423200123,
+        "1795423200123",
+        1795423200123456,
+    ],
+    ids=repr,
+)
+def test_a_time_is_read_in_every_spelling(written):
+    assert moment(written) == datetime(2026, 11, 23, 8, 40, 0, 123000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "written", [None, "", " ", "now", True, [], {}, 12, 0, -1795423200, "1795", "0001-01-01T00:00:00Z", "9999-12-31", 10**15 * 9], ids=repr
+)
+def test_what_is_no_time_of_our_age_is_none(written):
+    assert moment(written) is None
+
+
+@given(st.datetimes(datetime(1991, 1, 1), datetime(2190, 1, 1), timezones=st.timezones()))  # noqa: DTZ001 -- the zones are drawn beside
+def test_a_time_is_the_same_however_it_is_written(when):
+    written = when.astimezone(UTC)
+    exact = written - timedelta(microseconds=written.microsecond % 1000)
+    milliseconds = (exact - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+    assert moment(when.isoformat()) == exact
+    assert moment(milliseconds) == exact
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(7, "7"), (" 7 ", "7"), ("", None), (" ", None), (0, "0"), (True, None), (1.5, None), (None, None), ([7], None)]
+)
+def test_an_id_is_text_whatever_its_type(value, expected):
+    assert text(value) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("7", 7.0), (None, None), ("", None), ("-1", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
+def test_a_retry_after_is_read_where_it_is_seconds(value, expected):
+    assert seconds(value) == expected
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC "])
+def test_basic_credentials_are_read_whatever_the_spelling_of_the_scheme(scheme):
+    header = f" {scheme} {base64.b64encode(b'user:pass:word').decode()} "
+
+    assert basic_credentials(header) == b"user:pass:word"
+
+
+@pytest.mark.parametrize("header", [None, "", "Basic", "Basic !", "Bearer dXNlcjpwYXNz", "Basic dXNlcjpwYXN"])
+def test_what_is_no_basic_header_gives_no_credentials(header):
+    assert not basic_credentials(header)
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_of_names():
+    assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
+    assert fingerprint({"a": 1, "b": [1, 2]}) != fingerprint({"a": 1, "b": [2, 1]})
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1])
+def test_what_is_no_object_counts_as_an_empty_one(value):
+    assert mapping(value) == {}
+
+
+# Settings.
+
+
+@pytest.mark.parametrize("secret", ["s3cret", ["s3cret"], ("s3cret", " ")])
+def test_a_secret_may_stand_alone_or_in_a_list_and_a_blank_one_is_none(secret):
+    assert toy(secret=secret).secrets == ["s3cret"]
+
+
+@pytest.mark.parametrize("secret", [(), "", [" "]])
+def test_without_a_secret_verification_fails_closed(secret, delivered, now):
+    with pytest.raises(Unverified) as refused:
+        toy(secret=secret).verify(delivered("{}"), now)
+
+    assert refused.value.refusal is Refusal.NO_SECRET
+
+
+def test_a_secret_made_of_digits_is_text():
+    assert toy(secret=1234, api_token=5678).api_token == "5678"
+    assert toy(secret=1234).secrets == ["1234"]
+
+
+def test_a_region_must_be_a_country():
+    with pytest.raises(ValidationError, match="ISO 3166"):
+        toy(region="Narnia")
+
+
+class WithApi(SourceSettings):
+    api_base: ApiBase = "https://api.example.com"
+
+
+def test_the_address_of_an_api_may_end_in_a_slash():
+    assert WithApi(kind="toy", api_base="https://crm.example.com/").api_base == "https://crm.example.com"
+
+
+@pytest.mark.parametrize("address", ["crm.example.com", "ftp://crm.example.com", "https://", ""])
+def test_the_address_of_an_api_must_be_one(address):
+    with pytest.raises(ValidationError, match="https://"):
+        WithApi(kind="toy", api_base=address)
+
+
+# People.
+
+
+def test_numbers_are_read_with_the_country_of_the_source_and_listed_once():
+    contact = toy(region="US").contact("(281) 332-2575", "+1 281 332 2575", 12813322576, None, " ", True)
+
+    assert contact == Contact(phone=PRIMARY, phones=(PRIMARY, MOBILE))
+
+
+def test_the_number_to_call_is_the_first_that_can_be_read():
+    assert toy(region="US").contact(UNREADABLE, PRIMARY) == Contact(phone=PRIMARY, phones=(UNREADABLE, PRIMARY))
+
+
+def test_a_number_that_cannot_be_read_stays_as_it_was_written_and_ties_nobody_together():
+    contact = toy().contact(UNREADABLE, id="7")
+
+    assert contact == Contact(id="7", phone=UNREADABLE, phones=(UNREADABLE,))
+    assert phone_refs(contact) == ()
+
+
+def test_every_readable_number_ties_a_person_together():
+    assert phone_refs(toy().contact(PRIMARY, UNREADABLE, MOBILE)) == (f"phone:{PRIMARY}", f"phone:{MOBILE}")
+    assert phone_refs(None) == ()
+
+
+# Answers of an API.
+
+
+@pytest.mark.parametrize("status", [200, 207, 299, 404])
+def test_an_answer_that_an_adapter_can_read_is_passed_on(status):
+    toy().judge(HttpResponse(status))
+
+
+@pytest.mark.parametrize(("status", "parked"), [(429, False), (401, True), (403, True), (302, False), (400, False), (500, False), (503, False)])
+def test_an_answer_that_no_adapter_can_read_fails_the_look_up(status, parked):
+    with pytest.raises(LookupFailed) as failed:
+        toy(api_token="t0ken").judge(HttpResponse(status))
+
+    assert (failed.value.parked, failed.value.final) == (parked, False)
+    assert "t0ken" not in str(failed.value)
+
+
+@pytest.mark.parametrize("status", [429, 477, 503])
+def test_a_crm_says_when_it_may_be_asked_again(status):
+    with pytest.raises(LookupFailed) as failed:
+        toy().judge(HttpResponse(status, {"retry-after": "7"}))
+
+    assert failed.value.retry_after == 7
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "[1]", '"text"', "null", '{"a": 1'])
+def test_an_answer_that_is_no_json_object_fails_the_look_up(body):
+    with pytest.raises(LookupFailed, match="not"):
+        answer(HttpResponse(200, {}, body))
+
+
+def test_an_adapter_without_an_api_asks_nothing(look_up):
+    event = an_event()
+    conversation = toy().look_up(event, ("name",))
+
+    with pytest.raises(StopIteration) as ended:
+        next(conversation)
+
+    assert not toy(api_token="t0ken").can_look_up(event)
+    assert ended.value.value == event
+
+
+# A second look, just before the call.
+
+
+def seen_again(before: dict, fresh: dict) -> str | None:
+    return toy(region="US").superseded(an_event(**before), an_event(**fresh))
+
+
+@pytest.mark.parametrize(
+    ("before", "fresh"),
+    [
+        ({}, {}),
+        ({}, {"contact": Contact(phone=PRIMARY, phones=(PRIMARY,))}),
+        ({"contact": Contact(id="1", name="Alex")}, {"contact": None}),
+        ({"contact": Contact(phone=PRIMARY)}, {"contact": Contact(phone=MOBILE, phones=(MOBILE, PRIMARY))}),
+        ({"contact": Contact(phone="(281) 332-2575")}, {"contact": Contact(phone=PRIMARY, phones=(PRIMARY,))}),
+        ({"stage": Stage(after="won")}, {"stage": Stage(after="won"), "fields": {"stage": "won"}}),
+        ({"stage": Stage(before="won")}, {"fields": {"stage": "lost"}}),
+        ({}, {"fields": {"stage": "lost"}}),
+    ],
+)
+def test_what_is_still_true_goes_on(before, fresh):
+    assert seen_again(before, fresh) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "fresh", "says"),
+    [
+        ({"stage": Stage(after="won")}, {"fields": {"stage": "lost"}}, "deal:555 is in stage lost now, not in won any more"),
+        ({"stage": Stage(after="won")}, {"fields": {}}, "deal:555 is in no stage now, not in won any more"),
+        (
+            {"contact": Contact(phone=PRIMARY)},
+            {"contact": Contact(phone=MOBILE, phones=(MOBILE,))},
+            "the number of deal:555 in Toy CRM is another one now",
+        ),
+        ({"contact": Contact(phone=PRIMARY)}, {"contact": Contact(id="1")}, "deal:555 has no number in Toy CRM any more"),
+        ({"contact": Contact(phone=PRIMARY)}, {"contact": None}, "deal:555 has no number in Toy CRM any more"),
+    ],
+)
+def test_what_has_changed_is_said_in_one_sentence_without_the_number(before, fresh, says):
+    assert seen_again(before, fresh) == says
+
+
+def test_the_number_that_was_told_stays_the_one_to_call_while_it_is_theirs():
+    fresh = Contact(id="1", phone=PRIMARY, phones=(PRIMARY, MOBILE))
+
+    assert keeping(fresh, Contact(phone=MOBILE)) == replace(fresh, phone=MOBILE)
+
+
+@pytest.mark.parametrize("told", [None, Contact(), Contact(phone="+12813322577")])
+def test_another_number_than_theirs_is_not_kept(told):
+    fresh = Contact(id="1", phone=PRIMARY, phones=(PRIMARY, MOBILE))
+
+    assert keeping(fresh, told) == fresh
