@@ -6,7 +6,6 @@ adapter, and imports nothing of the bridge but errors, keys, model, phones and s
 
 import base64
 import json
-import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -21,14 +20,11 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
+from bridge.sources.bodies import read_json
 
 Lookup = Generator[HttpRequest, HttpResponse, Event]
 """A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, returns the event enriched."""
 
-DEEPEST = 50
-"""How far a body may nest: no CRM comes near it, and what nests without end takes recursive readers down."""
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _EPOCH = re.compile(r"[0-9]{9,16}(\.[0-9]+)?")
 _YEARS = range(1990, 2200)  # a time outside is a number that means something else
 
@@ -255,51 +251,3 @@ def fingerprint(value: object) -> str:
 
 def _filled(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and bool(str(value).strip())
-
-
-def read_json(body: bytes) -> Any:
-    """The JSON of a body. ``Unreadable`` for anything else, however it is broken: encoding, depth, numbers."""
-    try:
-        written = body.decode("utf-8-sig")
-        document = json.loads(written, parse_constant=_no_number, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the body is not JSON: {str(error) or 'nested too deeply'}") from error
-    if written.count("[") + written.count("{") > DEEPEST and _nests_deeper(document):
-        raise Unreadable(f"the body nests deeper than {DEEPEST} levels")
-    return _without_surrogates(document) if _SURROGATE.search(written) else document
-
-
-def _nests_deeper(document: Any) -> bool:
-    level = [document]
-    for _ in range(DEEPEST):
-        level = [child for value in level for child in _children(value)]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-def _no_number(name: str) -> Any:
-    msg = f"{name} is no JSON number"
-    raise ValueError(msg)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    return value if math.isfinite(value) else _no_number(digits)
-
-
-def _without_surrogates(value: Any) -> Any:
-    """Half of a UTF-16 pair is no character: nothing could store, log or sign it."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
-    return value

@@ -1,10 +1,12 @@
-"""Bodies that are not JSON, read into what JSON would have said: forms with nested names, and XML.
+"""Bodies: JSON, and what is not JSON read into what JSON would have said: forms with nested names, and XML, where everything is text.
 
-Everything in them is text. Both refuse with ``Unreadable``, and neither follows a reference out of the body.
+All refuse with ``Unreadable`` what is broken or made to hurt, and none follows a reference out of the body.
 """
 
+import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element, ParseError
@@ -12,12 +14,27 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.ElementTree import fromstring
 
 from bridge.errors import Unreadable
-from bridge.sources.base import DEEPEST
 
+DEEPEST = 50
+"""How far a body may nest: no CRM comes near it, and what nests without end takes recursive readers down."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MOST_FIELDS = 5000
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON of a body. ``Unreadable`` for anything else, however it is broken: encoding, depth, numbers."""
+    try:
+        written = body.decode("utf-8-sig")
+        document = json.loads(written, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the body is not JSON: {str(error) or 'nested too deeply'}") from error
+    if written.count("[") + written.count("{") > DEEPEST and _nests_deeper(document):
+        raise Unreadable(f"the body nests deeper than {DEEPEST} levels")
+    return _without_surrogates(document) if _SURROGATE.search(written) else document
 
 
 def read_form(body: bytes) -> Any:
@@ -97,3 +114,39 @@ def _value(element: Element, room: int) -> Any:
         name, value = child.tag.rpartition("}")[2], _value(child, room - 1)
         _add(found, name, value)
     return found
+
+
+def _nests_deeper(document: Any) -> bool:
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _no_number(name: str) -> Any:
+    msg = f"{name} is no JSON number"
+    raise ValueError(msg)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _no_number(digits)
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Half of a UTF-16 pair is no character: nothing could store, log or sign it."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+    return value

@@ -30,8 +30,8 @@ from bridge.errors import Refusal, Unreadable, Unverified
 from bridge.expressions import Expression
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
-from bridge.sources.base import Source, SourceSettings, basic_credentials, fingerprint, moment, phone_refs, read_json, text
-from bridge.sources.bodies import read_form, read_xml
+from bridge.sources.base import Source, SourceSettings, basic_credentials, fingerprint, moment, phone_refs, text
+from bridge.sources.bodies import read_form, read_json, read_xml
 
 BODY_HASH = Expression("body_hash")
 
@@ -83,7 +83,8 @@ class GenericSettings(SourceSettings):
     @classmethod
     def _known_targets(cls, value: dict[str, Expression]) -> dict[str, Expression]:
         for target in value:
-            if target not in _TARGETS and not target.removeprefix("fields.") != target or target == "fields.":
+            own = target.startswith("fields.") and target != "fields."
+            if target not in _TARGETS and not own:
                 raise ValueError(f"'{target}' is no field of an event: {', '.join(_TARGETS)}, fields.<name>")
         return value
 
@@ -213,12 +214,13 @@ def _credentials(headers: Mapping[str, str]) -> list[bytes]:
 
 
 def _told(body: Mapping[str, Any], pointed: Mapping[str, Expression]) -> dict[str, Any]:
-    """The body in the event's own shape. A name that is pointed elsewhere is the body's own again, and goes into ``fields``."""
+    """The body in the event's own shape. A name that is pointed elsewhere is the body's own again, and goes into ``fields``;
+    so is ``stage: won`` where ``stage.to`` is pointed, for it cannot be what the event means by ``stage``."""
     wholes = {target.partition(".")[0] for target in pointed if "." in target}
-    elsewhere = {*pointed, *(whole for whole in wholes if not isinstance(body.get(whole), Mapping))}
+    elsewhere = {*pointed, *(whole for whole in wholes if not isinstance(body.get(whole), Mapping | None))}
     told = {name: value for name in _SHAPE if name not in elsewhere and not _is_blank(value := body.get(name))}
     short = {name: told[name] for name in _SHORT if name in told}
-    own = {name: value for name, value in body.items() if name not in _SHAPE or (name in elsewhere and name != "fields")}
+    own = {name: value for name, value in body.items() if name not in _SHAPE or name in elsewhere}
     told["contact"] = {**short, **_object(told, "contact")}
     told["fields"] = {**own, **_object(told, "fields")}
     for target, expression in sorted(pointed.items(), key=lambda item: "." in item[0]):

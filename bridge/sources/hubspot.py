@@ -42,10 +42,10 @@ from bridge.sources.base import (
     mapping,
     moment,
     phone_refs,
-    read_json,
     seconds,
     text,
 )
+from bridge.sources.bodies import read_json
 
 # HubSpot signs the URL with these escapes undone, and no others (validating-requests, "v3").
 _UNESCAPED = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)

@@ -51,10 +51,10 @@ from bridge.sources.base import (
     mapping,
     moment,
     phone_refs,
-    read_json,
     seconds,
     text,
 )
+from bridge.sources.bodies import read_json
 
 _ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
 _ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}

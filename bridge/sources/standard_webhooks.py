@@ -27,7 +27,8 @@ from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal, check_age, hmac_sha256
-from bridge.sources.base import Source, SourceSettings, mapping, moment, phone_refs, read_json, text
+from bridge.sources.base import Source, SourceSettings, mapping, moment, phone_refs, text
+from bridge.sources.bodies import read_json
 
 _SHARED, _PUBLIC = "whsec_", "whpk_"
 _HEADERS = ("webhook", "svix")

@@ -1,7 +1,6 @@
-"""What adapters share: reading bodies, times, ids and numbers; judging answers; what a second look finds."""
+"""What adapters share: times, ids, settings and numbers; judging answers; what a second look finds."""
 
 import base64
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.errors import LookupFailed, Refusal, Unverified
 from bridge.model import Contact, Entity, Event, HttpResponse, Stage
 from bridge.sources.base import (
-    DEEPEST,
     ApiBase,
     Source,
     SourceSettings,
@@ -24,7 +22,6 @@ from bridge.sources.base import (
     mapping,
     moment,
     phone_refs,
-    read_json,
     seconds,
     text,
 )
@@ -60,35 +57,6 @@ def toy(**settings) -> Toy:
 def an_event(**more) -> Event:
     told = {"source": "toy", "kind": "toy", "id": "1", "type": "deal.updated", "fact": "f", "received_at": datetime(2026, 11, 23, tzinfo=UTC)}
     return Event(**{**told, "entity": Entity("deal", "555"), **more})
-
-
-# Bodies.
-
-
-def test_a_body_with_a_byte_order_mark_is_read():
-    assert read_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"NaN", b"[Infinity]", b"1e999", b"{'a': 1}", b"[" * 2000 + b"]" * 2000])
-def test_what_is_not_json_is_refused(body):
-    with pytest.raises(Unreadable, match="not JSON"):
-        read_json(body)
-
-
-def test_a_body_may_nest_as_deep_as_any_crm_does_and_no_deeper():
-    assert read_json(b"[" * DEEPEST + b"]" * DEEPEST)
-    with pytest.raises(Unreadable, match="nests deeper"):
-        read_json(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1))
-
-
-def test_brackets_in_a_text_are_no_depth():
-    assert read_json(json.dumps({"note": "[" * 500}).encode()) == {"note": "[" * 500}
-
-
-def test_half_a_character_is_replaced_and_a_whole_one_stays():
-    body = rb'{"half \ud800": ["\udc00"], "whole": "\ud83d\ude00"}'
-
-    assert read_json(body) == {"half \ufffd": ["\ufffd"], "whole": "😀"}
 
 
 # Times, ids, credentials.

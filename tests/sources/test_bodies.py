@@ -1,5 +1,6 @@
-"""Forms and XML, read into what JSON would have said."""
+"""JSON, and forms and XML read into what JSON would have said."""
 
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -7,8 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Unreadable
-from bridge.sources.base import DEEPEST
-from bridge.sources.bodies import read_form, read_xml
+from bridge.sources.bodies import DEEPEST, read_form, read_json, read_xml
+
+# JSON.
+
+
+def test_a_body_with_a_byte_order_mark_is_read():
+    assert read_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"NaN", b"[Infinity]", b"1e999", b"{'a': 1}"])
+def test_what_is_not_json_is_refused(body):
+    with pytest.raises(Unreadable, match="not JSON"):
+        read_json(body)
+
+
+def test_a_body_may_nest_as_deep_as_any_crm_does_and_no_deeper():
+    assert read_json(b"[" * DEEPEST + b"]" * DEEPEST)
+    with pytest.raises(Unreadable, match="nests deeper"):
+        read_json(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1))
+
+
+def test_brackets_in_a_text_are_no_depth():
+    assert read_json(json.dumps({"note": "[" * 500}).encode()) == {"note": "[" * 500}
+
+
+def test_half_a_character_is_replaced_and_a_whole_one_stays():
+    body = rb'{"half \ud800": ["\udc00"], "whole": "\ud83d\ude00"}'
+
+    assert read_json(body) == {"half \ufffd": ["\ufffd"], "whole": "😀"}
+
 
 # Forms.
 

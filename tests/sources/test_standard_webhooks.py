@@ -117,6 +117,13 @@ def test_a_right_signature_under_a_wrong_version_is_refused(signature):
     assert refusal(standard(), delivery(SHARED, **{"webhook-signature": signature.format(value)})) is Refusal.WRONG_SIGNATURE
 
 
+@pytest.mark.parametrize("version", ["v1", "v2", ""])
+def test_a_right_signature_of_a_public_key_under_a_wrong_version_is_refused(version):
+    renamed = PUBLIC["expected_signature"].replace("v1a", version)
+
+    assert refusal(standard(secret=PUBLIC["public_key"]), delivery(PUBLIC, **{"webhook-signature": renamed})) is Refusal.WRONG_SIGNATURE
+
+
 def test_the_text_of_the_secret_is_not_its_key():
     message = f"{SHARED['webhook-id']}.{SHARED['webhook-timestamp']}.{SHARED['body']}".encode()
     mistaken = base64.b64encode(hmac.digest(SHARED["secret"].encode(), message, hashlib.sha256)).decode()
@@ -201,6 +208,7 @@ SENT_AS = {"webhook-id": "msg_1"}
         ("deal.stage.changed", {"id": "7"}, Entity("deal", "7")),
         ("crm.deal.stage.changed", {"id": "7"}, Entity("deal", "7")),
         ("lead.status.updated", {"id": "7"}, Entity("lead", "7")),
+        ("account.contact.created", {"id": "7"}, Entity("contact", "7")),
         ("invoice.paid", {"invoice_id": "7"}, Entity("invoice", "7")),
         ("subscription.renewed", {"subscriptionId": 7}, Entity("subscription", "7")),
         ("created", {"id": "7", "type": "contact"}, Entity("contact", "7")),
