@@ -1,39 +1,49 @@
 """JMESPath over the event document: compiled once, and able to say which parts of the document it needs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
+_DECIDED_BY = {"and_expression": False, "or_expression": True}
+"""What one part must be for the whole to be the same, whatever the other parts are."""
+
+
+_ONWARD = frozenset({"subexpression", "pipe", "projection", "filter_projection", "flatten", "value_projection", "index_expression"})
+"""Nodes whose first part alone is evaluated against the root."""
+
 
 class Expression:
     """One JMESPath expression. ``ValueError`` when it cannot be compiled."""
 
-    __slots__ = ("_compiled", "_conjuncts", "paths", "text")
+    __slots__ = ("_compiled", "paths", "text")
 
     def __init__(self, text: str) -> None:
         try:
             self._compiled = jmespath.compile(text)
         except JMESPathError as error:
             raise ValueError(str(error).splitlines()[0]) from error
+        if _negates_too_little(self._compiled.parsed):
+            raise ValueError("! binds more tightly than the dot, so !a.b is never true: write !(a.b)")
         self.text = text
         self.paths = frozenset(_paths(self._compiled.parsed))
-        self._conjuncts = [ParsedResult(text, node) for node in _conjuncts(self._compiled.parsed)]
 
     def search(self, document: Mapping[str, Any]) -> Any:
         """The value, or None. A function that is given an absent value gives None too: absent is not an error."""
-        return _search(self._compiled, document)
+        return _value(self._compiled.parsed, document)
 
     def absent(self, document: Mapping[str, Any]) -> list[str]:
         """The paths this expression reads that the document does not have at all (null counts as there)."""
         return sorted(".".join(path) for path in self.paths if not _has(document, path))
 
-    def certainly_false(self, document: Mapping[str, Any]) -> bool:
-        """Whether nothing that could still become known would make it true: a part joined by ``&&`` is known and false."""
-        known = (part for part in self._conjuncts if all(_has(document, path) for path in _paths(part.parsed)))
-        return any(not truthy(_search(part, document)) for part in known)
+    def verdict(self, document: Mapping[str, Any], learnable: Container[str]) -> bool | None:
+        """Whether it is true; None where that depends on what is absent and may still be learned.
+
+        ``learnable`` names the parts of the document that can grow. A part joined by ``&&`` or ``||`` may decide by itself.
+        """
+        return _verdict(self._compiled.parsed, document, learnable)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.text == self.text
@@ -50,43 +60,73 @@ def truthy(value: Any) -> bool:
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _search(compiled: ParsedResult, document: Mapping[str, Any]) -> Any:
+def _value(node: Any, document: Mapping[str, Any]) -> Any:
+    """As JMESPath has it, but that an error spoils no more than the part it is in."""
+    if node["type"] in _DECIDED_BY:
+        value: Any = None
+        for child in node["children"]:
+            value = _value(child, document)
+            if truthy(value) is _DECIDED_BY[node["type"]]:
+                break
+        return value
+    if node["type"] == "not_expression":
+        return not truthy(_value(node["children"][0], document))
     try:
-        return compiled.search(document)
+        return ParsedResult("", node).search(document)
     except JMESPathError:
         return None
 
 
-def _conjuncts(node: Any) -> Iterator[Any]:
-    if node["type"] == "and_expression":
-        for child in node["children"]:
-            yield from _conjuncts(child)
-    else:
-        yield node
+def _verdict(node: Any, document: Mapping[str, Any], learnable: Container[str]) -> bool | None:
+    if node["type"] in _DECIDED_BY:
+        parts = [_verdict(child, document, learnable) for child in node["children"]]
+        decisive = _DECIDED_BY[node["type"]]
+        return decisive if decisive in parts else None if None in parts else not decisive
+    if node["type"] == "not_expression":
+        inner = _verdict(node["children"][0], document, learnable)
+        return None if inner is None else not inner
+    if any(path[0] in learnable and not _has(document, path) for path in _paths(node)):
+        return None
+    return truthy(_value(node, document))
+
+
+def _negates_too_little(node: Any) -> bool:
+    """Whether somewhere a field is taken of what ``!`` gives, which is a boolean and has none."""
+    children = [child for child in node.get("children", ()) if isinstance(child, Mapping)]
+    if node["type"] == "subexpression" and children[0]["type"] == "not_expression":
+        return True
+    return any(_negates_too_little(child) for child in children)
 
 
 def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """Every chain of field names that starts at the document's root."""
-    chain = _chain(node)
-    if chain:
-        yield chain
+    names, _ = _chain(node)
+    if names:
+        yield names
+        return
+    if node["type"] == "expref":  # about each item, not about the root
         return
     children = node.get("children", ())
-    if node["type"] in {"subexpression", "pipe", "projection", "filter_projection", "flatten", "value_projection", "index_expression"}:
+    if node["type"] in _ONWARD:
         children = children[:1]  # the rest is evaluated against what the first part gives, not against the root
     for child in children:
         if isinstance(child, Mapping):
             yield from _paths(child)
 
 
-def _chain(node: Mapping[str, Any]) -> tuple[str, ...]:
-    if node["type"] == "field":
-        return (node["value"],)
-    if node["type"] == "subexpression":
-        links = [_chain(child) for child in node["children"]]
-        if all(links):
-            return tuple(name for link in links for name in link)
-    return ()
+def _chain(node: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    """The field names it begins with, none for ``@`` itself, and whether that is all there is to it."""
+    if node["type"] in {"field", "current"}:
+        return (node["value"],) if node["type"] == "field" else (), True
+    if node["type"] not in _ONWARD:
+        return (), False
+    names: tuple[str, ...] = ()
+    for child in node["children"]:
+        more, whole = _chain(child)
+        names += more
+        if not whole or node["type"] not in {"subexpression", "pipe"}:
+            return names, False
+    return names, True
 
 
 def _has(document: Any, path: tuple[str, ...]) -> bool:

@@ -34,6 +34,9 @@ def _names(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+_LEARNABLE = frozenset({"contact", "fields"})
+"""What a look-up can add to an event document; what else a payload does not tell, nobody will."""
+
 JMESPath = Annotated[Expression, BeforeValidator(_expression)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
@@ -182,11 +185,11 @@ def _try(rule: Rule, document: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Why the rule does not match (empty: it does), and what would have to be known to tell."""
     if why_not := _other_source(rule, document) or _other_type(rule, document):
         return why_not, []
+    undecided = _absent(rule.where, document) if rule.where and rule.where.verdict(document, _LEARNABLE) is None else []
     if rule.where and not truthy(rule.where.search(document)):
-        absent = [] if rule.where.certainly_false(document) else rule.where.absent(document)
-        note = f" ({', '.join(absent)} absent)" if absent else ""
-        return f"where is not true: {rule.where.text}{note}", absent
-    return "", _absent_for_call(rule, document)
+        note = f" ({', '.join(undecided)} absent)" if undecided else ""
+        return f"where is not true: {rule.where.text}{note}", undecided
+    return "", sorted({*undecided, *_absent_for_call(rule, document)})
 
 
 def _absent_for_call(rule: Rule, document: Mapping[str, Any]) -> list[str]:
@@ -197,7 +200,12 @@ def _absent_for_call(rule: Rule, document: Mapping[str, Any]) -> list[str]:
         needed = needed[1:]
     if rule.call.hours and not rule.call.time_zone.search(document):
         needed.append(rule.call.time_zone)
-    return sorted({path for expression in needed for path in expression.absent(document)})
+    return [path for expression in needed for path in _absent(expression, document)]
+
+
+def _absent(expression: Expression, document: Mapping[str, Any]) -> list[str]:
+    """What this expression reads that is not there and that a look-up may bring."""
+    return [path for path in expression.absent(document) if path.partition(".")[0] in _LEARNABLE]
 
 
 def _other_source(rule: Rule, document: Mapping[str, Any]) -> str:
