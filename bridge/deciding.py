@@ -133,7 +133,9 @@ def _outside_hours(call: Call, command: CallCommand, event: Event, policy: Polic
     names = " and ".join(str(zone) for zone in where[:3])
     if opening is None:
         return _Judgement(Status.FAILED, f"call hours {call_hours.show(call.hours)} never come in {names} at once: widen them", command)
-    return _Judgement(Status.WAITING, f"outside call hours: waits for {call_hours.show(call.hours)} in {names}", command, opening + _spread(event))
+    spread = opening + _spread(event)
+    due = spread if call_hours.next_opening(call.hours, where, spread) == spread else opening  # a window may be shorter than the spread
+    return _Judgement(Status.WAITING, f"outside call hours: waits for {call_hours.show(call.hours)} in {names}", command, due)
 
 
 def _spread(event: Event) -> timedelta:
