@@ -5,6 +5,7 @@ percent-encoded, so that different parts never give the same key.
 """
 
 import hashlib
+import re
 from urllib.parse import quote
 
 LONGEST = 200
@@ -12,6 +13,7 @@ LONGEST = 200
 
 SUFFIX_ROOM = len(":cancel")
 _DIGEST = 16
+_CUT = re.compile(r".*~[0-9a-f]{16}")
 _PLAIN = "!\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
 
 
@@ -30,13 +32,20 @@ def event_key(source: str, event_id: str) -> str:
 
     An id that would not fit, or that is not visible ASCII, is cut and ends in a digest of the whole.
     """
-    room = LONGEST - SUFFIX_ROOM - len(source) - 1
-    if len(event_id) <= room and all("!" <= char <= "~" for char in event_id):
-        return f"{source}:{event_id}"
-    visible = "".join(char for char in event_id if "!" <= char <= "~")
-    return f"{source}:{visible[: room - _DIGEST - 1]}~{digest(event_id)}"
+    return f"{source}:{_cut(event_id, LONGEST - SUFFIX_ROOM - len(source) - 1)}"
 
 
-def cancel_key(event_key: str) -> str:
-    """The ``Idempotence-Key`` of a cancel made by the same event."""
-    return f"{event_key}:cancel"
+def _cut(text: str, room: int) -> str:
+    """The text where it fits as it is. One that only looks as if it had been cut is cut too: it could be another's stand-in."""
+    visible = "".join(char for char in text if "!" <= char <= "~")
+    if len(text) <= room and visible == text and not _CUT.fullmatch(text):
+        return text
+    return f"{visible[: room - _DIGEST - 1]}~{digest(text)}"
+
+
+def cancel_key(event_key: str, place: int = 0) -> str:
+    """The ``Idempotence-Key`` of a cancel made by the same event; of its further call jobs (``place`` from 1), one of their own each."""
+    suffix = f":cancel:{place + 1}" if place else ":cancel"
+    room = LONGEST - len(suffix)
+    stem = event_key if len(event_key) <= room else f"{event_key[: room - _DIGEST - 1]}~{digest(event_key)}"
+    return stem + suffix

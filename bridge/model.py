@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Status(StrEnum):
@@ -288,8 +290,9 @@ class Entry:
     """What the ledger holds of one event.
 
     ``request`` is bound before it first goes out: every later attempt sends the same bytes. ``open`` means that an
-    answer to it is owed: it may have reached the platform, and nobody knows what came of it. ``was`` is the status in which
-    the present owner found the event.
+    answer to it is owed: it may have reached the platform, and nobody knows what came of it; ``asked_at`` is when the first such
+    request went out. ``was`` is the status in which the present owner found the event, ``since`` when its present trouble
+    began (somebody who must answer does not), None when there is none.
     """
 
     key: str
@@ -304,6 +307,7 @@ class Entry:
     request: HttpRequest | None = None
     open: bool = False
     asked_at: datetime | None = None
+    since: datetime | None = None
     jobs: tuple[str, ...] = ()
     campaign: str | None = None
     cancels: tuple[Mapping[str, Any], ...] = ()
@@ -335,4 +339,5 @@ def from_ms(milliseconds: float) -> datetime:
 
 
 def to_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    """Whole milliseconds, cut as :func:`iso` cuts them: a time is the same before and after it was written down."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -10,7 +10,7 @@ from bridge.model import Rate
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
-_RATE = re.compile(r"([1-9][0-9]*)\s*/\s*([0-9]*)\s*(s|m|h|d)")
+_RATE = re.compile(r"([1-9][0-9]{0,8})\s*/\s*([0-9]{0,8})\s*(s|m|h|d)")
 _TIME = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
 
 
@@ -21,7 +21,10 @@ def parse_duration(value: Any) -> timedelta:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if not match:
         raise ValueError(f"'{value}' is no duration: write a number and a unit, such as 10s, 5m, 24h or 30d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise ValueError(f"'{value}' is too large for a duration") from None
 
 
 def parse_rate(value: Any) -> Rate:
@@ -29,7 +32,7 @@ def parse_rate(value: Any) -> Rate:
     if isinstance(value, Rate):
         return value
     match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match or match[2] == "0":
+    if not match or not (match[2] or "1").strip("0"):
         raise ValueError(f"'{value}' is no rate: write how many in what time, such as 5/s, 100/10s or 300/m")
     return Rate(count=int(match[1]), seconds=float(match[2] or 1) * _UNITS[match[3]])
 
@@ -46,11 +49,11 @@ def parse_time_of_day(value: Any) -> time:
 
 def show_duration(value: timedelta) -> str:
     """The shortest way to write it, in the largest unit that leaves a whole number."""
-    for unit in ("w", "d", "h", "m", "s"):
-        amount = value.total_seconds() / _UNITS[unit]
-        if amount >= 1 and amount == int(amount) and unit != "w":
-            return f"{int(amount)}{unit}"
-    return f"{value.total_seconds():g}s"
+    for unit in ("d", "h", "m", "s"):
+        span = timedelta(seconds=_UNITS[unit])
+        if value >= span and not value % span:
+            return f"{value // span}{unit}"
+    return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
