@@ -14,17 +14,32 @@ from typing import Any, TextIO
 
 from bridge.phones import mask
 
-_PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,20}[0-9]|(?<=phone:)[0-9+]{7,16}|(?<=phone=)[0-9]{7,16}")
-_TOKEN = re.compile(r"(/campaign/)[^/\s\"']+")
-_CREDENTIALS = re.compile(r"((?:Bearer|Basic|Token)\s+)[^\s\"',]+|(://[^/\s:@]*:)[^@\s/]+(?=@)", re.IGNORECASE)
+# A number with its +, and digits that stand behind the word phone; other digits are ids and times.
+_PHONE = re.compile(r"(?:\+|%2B)[0-9][0-9 ().\-/\u00a0]{5,24}[0-9]|(?<=phone)s?[^\w+]{1,8}[0-9][0-9 ().\-/\u00a0]{5,24}[0-9]", re.IGNORECASE)
+# A value ends before a backslash: what is redacted is JSON, and a quote inside it is escaped by one.
+_TOKEN = re.compile(r"(/campaign/)[^/\s\"'\\]+")
+_CREDENTIALS = re.compile(
+    r"((?:Bearer|Basic)\s+)[^\s\"',\\]+"
+    r"|(Token\s+)[A-Za-z0-9._~+/=-]{16,}"
+    r"|((?:api[_-]?token|api[_-]?key|access[_-]?token|secret|password)[\\\"']*\s*[=:]\s*[\\\"']*)[^\s\"',;&\\]+"
+    r"|(://[^/\s:@]*:)[^@\s/]+(?=@)",
+    re.IGNORECASE,
+)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def redact(line: str) -> str:
     """The line without secrets and without anybody's full number."""
     line = _TOKEN.sub(r"\1***", line)
-    line = _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}***", line)
-    return _PHONE.sub(lambda match: mask(match[0]), line)
+    line = _CREDENTIALS.sub(lambda match: f"{next(filter(None, match.groups()))}***", line)
+    return _PHONE.sub(_masked, line)
+
+
+def _masked(match: re.Match[str]) -> str:
+    """The number alone is masked, not what led to it."""
+    start = re.search(r"\+|%2B|[0-9]", match[0], re.IGNORECASE)
+    place = start.start() if start else 0
+    return match[0][:place] + mask(match[0][place:].replace("%2B", "+").replace("%2b", "+"))
 
 
 class JsonLines(logging.Formatter):
@@ -40,7 +55,8 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, default=str, ensure_ascii=False))
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        return redact(text.encode("utf-8", "replace").decode())  # half a character cannot be written to any stream
 
 
 def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
