@@ -56,24 +56,37 @@ class Batch:
     handled: int = 0
     renewed: float = field(default_factory=monotonic)
     pause: threading.Event = field(default_factory=threading.Event)
+    away: LedgerUnavailable | None = None
 
     def run(self) -> int:
-        """Deliver what is due until nothing is, or until it is time to stop; how many events were in hand."""
+        """Deliver what is due until nothing is, or until it is time to stop; how many events were in hand.
+
+        When Redis goes away nothing new is begun; requests in flight are seen to their end, and their results are recorded if
+        it comes back in time. Then ``LedgerUnavailable`` is raised.
+        """
         until = monotonic() + LONGEST
         while True:
-            claimed = not self.stopping() and monotonic() < until and self._claim()
+            more = not self.away and not self.stopping() and monotonic() < until and self._claim()
             self._advance()
             self._renew()
             if self.waiting:
                 self._collect()
-            elif not claimed and not self.ready:
-                return self.handled
+            elif not more and not self.ready:
+                break
+        if self.away:
+            raise self.away
+        return self.handled
 
     def _claim(self) -> bool:
+        """Whether there may be more to claim."""
         room = self.world.concurrency - len(self.waiting) - len(self.ready)
         if room <= 0:
+            return True
+        try:
+            entries = self.world.ledger.claim(self.world.worker, room, self.world.lease, self.world.clock())
+        except LedgerUnavailable as away:
+            self.away = away
             return False
-        entries = self.world.ledger.claim(self.world.worker, room, self.world.lease, self.world.clock())
         self.ready.extend(_Running(entry, deliver(entry, self.world)) for entry in entries)
         self.handled += len(entries)
         return bool(entries)
@@ -94,6 +107,9 @@ class Batch:
             if stop.value is not None:
                 self.ended.append(stop.value)
             return
+        except LedgerUnavailable as away:
+            self.away = away
+            return
         except Exception:  # noqa: BLE001 -- see below
             # A fault of ours in one delivery must not take the others with it; its lease runs out, and three of them are poison.
             _log.exception("a delivery failed unexpectedly", extra={"key": running.entry.key})
@@ -107,7 +123,12 @@ class Batch:
         begun, self.begun = self.begun, []
         if not begun:
             return
-        verdicts = self.world.ledger.begin(self.world.worker, self.world.lease, [item for _, item in begun], self.world.clock())
+        try:
+            verdicts = self.world.ledger.begin(self.world.worker, self.world.lease, [item for _, item in begun], self.world.clock())
+        except LedgerUnavailable as away:
+            # Whether it was noted that they go out is not known, so none does. Their leases bring them back.
+            self.away = away
+            return
         for (running, _), verdict in zip(begun, verdicts, strict=True):
             running.value = verdict
             self.ready.append(running)
@@ -142,7 +163,11 @@ class Batch:
         if not self.waiting or monotonic() - self.renewed < self.world.lease.total_seconds() / 3:
             return
         self.renewed = monotonic()
-        self.world.ledger.renew(self.world.worker, self.world.lease, [running.entry.key for running in self.waiting.values()], self.world.clock())
+        held = [running.entry.key for running in self.waiting.values()]
+        try:
+            self.world.ledger.renew(self.world.worker, self.world.lease, held, self.world.clock())
+        except LedgerUnavailable as away:
+            self.away = away
 
 
 def _tell(record: Record, *, kept: bool) -> None:

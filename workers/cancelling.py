@@ -6,7 +6,6 @@ under a key of its own, and a retry sends every id under the key it had before.
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from bridge.ingest import stop_marks
@@ -19,8 +18,6 @@ from workers.answers import Outcome
 from workers.case import Case
 from workers.effects import Effect, Outside
 from workers.policy import Ending
-
-PAUSE = timedelta(milliseconds=500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +34,9 @@ def cancel(case: Case, command: CancelCommand) -> Generator[Effect, Any, Cancell
     if not isinstance(verdict, Go):
         return Cancelled(ended=True, record=case.blocked(verdict))
     others: list[Entry] = yield Outside(lambda: _sharing(case, command))
-    if any(other.open and not other.status.finished for other in others):
-        reason = "waits until it is known whether an earlier call was made, to cancel it then"
-        return Cancelled(ended=True, record=case.end(Ending(status=Status.WAITING, reason=reason, due=case.now() + PAUSE)))
+    unanswered = tuple(other.key for other in others if other.open and not other.status.finished)
+    if unanswered:
+        return Cancelled(ended=True, record=case.end(policy.unanswered_yet(case.entry, case.now()), hasten=unanswered))
     case.cancels = _listed(case.entry.cancels, others)
     if case.cancels:
         noted = yield case.beginning()
@@ -62,7 +59,7 @@ def _stop_all(case: Case) -> Generator[Effect, Any, Cancelled]:
 
 
 def _sender(case: Case, job: Mapping[str, Any], place: int) -> Any:
-    key = cancel_key(case.entry.key) + (f":{place + 1}" if place else "")
+    key = cancel_key(case.entry.key, place)
     return lambda: case.world.calls_api.cancel(job["campaign"], [job["id"]], key)
 
 

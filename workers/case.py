@@ -11,7 +11,7 @@ from bridge.deciding import Outlook
 from bridge.errors import LookupFailed
 from bridge.ledger import Beginning, Blocked, CallGate, Lost, Record
 from bridge.log import wide
-from bridge.model import Attempt, Entry, Event, HttpRequest
+from bridge.model import Attempt, Entry, Event, HttpRequest, Status
 from bridge.sources.base import Source
 from workers import policy
 from workers.answers import Answer
@@ -61,29 +61,34 @@ class Case:
         """What :mod:`workers.batch` takes to the ledger's last gate."""
         return Beginning(entry=self.known, request=request, call=call, cancels=self.cancels, rule=self._rule, trace=self._trace, **more)
 
-    def end(self, ending: Ending, *, campaign: str | None = None, gate: CallGate | None = None) -> Record:
-        """The record of this attempt. What was reserved for a call that certainly never was is given back when the event ends."""
+    def end(self, ending: Ending, *, campaign: str | None = None, hasten: tuple[str, ...] = ()) -> Record:
+        """The record of this attempt. What was reserved for a call is given back when the event ends and certainly none was made."""
+        settled = ending.settled and (ending.tells or not self.entry.open)
+        # What may have been sent is unknown, whatever else it waits for.
+        unknown = ending.status is Status.WAITING and not settled
         return Record(
             entry=self.known,
-            status=ending.status,
+            status=Status.UNKNOWN if unknown else ending.status,
             reason=ending.reason,
             due=ending.due,
             attempts=tuple(self.attempts),
-            settled=ending.settled,
+            settled=settled,
             jobs=ending.jobs,
             campaign=campaign,
             cancels=self.cancels,
-            free=gate if ending.made_nothing and ending.due is None else None,
+            free=ending.due is None and settled and not ending.called,
+            trouble=ending.trouble,
+            hasten=hasten,
             hold=(f"campaign:{campaign}", ending.hold_until) if ending.hold_until and campaign else None,
             rule=self._rule,
             trace=self._trace,
         )
 
-    def blocked(self, verdict: Blocked | Lost, gate: CallGate | None = None) -> Record | None:
+    def blocked(self, verdict: Blocked | Lost) -> Record | None:
         """What follows when the last gate said no; None when another worker has the event now."""
         if isinstance(verdict, Lost):
             return None
-        return self.end(policy.after_gate(verdict, self.entry, self.now()), gate=gate)
+        return self.end(policy.after_gate(verdict, self.now()))
 
     def _note(self, what: str, at: datetime, started: float, told: tuple[str, str, int | None]) -> None:
         outcome, note, status = told
@@ -105,4 +110,4 @@ class Case:
 def _outcome(told: object) -> tuple[str, str, int | None]:
     if isinstance(told, Answer):
         return told.outcome.value, told.note, told.status
-    return "answered", "", None
+    return ("not sent", "the lease ran out before", None) if told is None else ("answered", "", None)

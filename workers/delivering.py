@@ -1,15 +1,17 @@
 """One attempt of one event, from top to bottom: look up what is missing → decide → cancel → last gate → send → settle."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 
-from bridge.calls import call_request
+from bridge.calls import call_request, phones_of
 from bridge.deciding import Outlook, weigh
 from bridge.errors import LookupFailed
 from bridge.ledger import CallGate, Go, fact_digest
-from bridge.model import CallCommand, Entry, Event, HttpRequest, Status
+from bridge.model import CallCommand, Entry, Event, Status
+from bridge.phones import wire
 from bridge.rules import wanted_fields
 from workers import policy
 from workers.answers import Answer, Outcome
@@ -21,6 +23,8 @@ from workers.settling import settle
 from workers.world import World
 
 _PEOPLE = ("phone:", "contact:")
+_OF_THIS_REQUEST_ALONE = frozenset({Outcome.REFUSED, Outcome.CANNOT, Outcome.DUPLICATED})
+"""Answers that say nothing of an earlier request of the same event whose answer was lost."""
 
 
 def deliver(entry: Entry, world: World) -> Flow:
@@ -33,7 +37,7 @@ def deliver(entry: Entry, world: World) -> Flow:
     try:
         outlook = yield from _decided(case)
     except LookupFailed as failed:
-        return case.end(policy.after_lookup(failed, entry, case.now()))
+        return (yield from _not_told(case, failed))
     if outlook.cancel:
         done = yield from cancel(case, outlook.cancel)
         if done.ended or outlook.decision.rule is None or outlook.decision.rule.call is None:
@@ -55,6 +59,19 @@ def _decided(case: Case) -> Generator[Effect, Any, Outlook]:
         if changed:
             case.outlook = Outlook(decision=case.outlook.decision, status=Status.SUPPRESSED, reason=f"superseded: {changed}")
     return case.outlook
+
+
+def _not_told(case: Case, failed: LookupFailed) -> Flow:
+    """The CRM does not say. An answer that is owed is found out all the same, and what is known is enough to cancel by."""
+    if case.entry.open:
+        return (yield from settle(case))
+    if failed.final:
+        case.outlook = weigh(case.event, case.world.policy, case.now())
+    if case.outlook and case.outlook.cancel:
+        done = yield from cancel(case, case.outlook.cancel)
+        if done.ended or failed.final:
+            return done.record
+    return case.end(policy.after_lookup(failed, case.entry, case.now()))
 
 
 def _must_look_up(event: Event, outlook: Outlook) -> bool:
@@ -81,36 +98,48 @@ def _looked_up(case: Case) -> Generator[Effect, Any, Event]:
 
 
 def _call(case: Case, command: CallCommand) -> Flow:
-    entry, world = case.entry, case.world
+    entry = case.entry
     if entry.open and entry.asked_at and case.now() - entry.asked_at > policy.KEY_MEMORY:
         return (yield from settle(case))
-    campaign = entry.campaign or command.campaign
+    if entry.request and phones_of(entry.request) != (wire(command.phone),):
+        # What was decided just now, hours and allowlist included, was decided about another number than the one that is bound.
+        return (yield from settle(case)) if entry.open else case.end(policy.renumbered())
+    command = replace(command, campaign=entry.campaign or command.campaign)
     if entry.was is Status.PARKED:
-        refusal = yield from _probed(case, campaign)
+        refusal = yield from _probed(case, command.campaign)
         if refusal:
-            return case.end(policy.after_call(refusal, entry, case.now()))
-    request = entry.request or call_request(command, entry.key, crm_params=world.crm_params)
-    gate, deadline = _gate(case, command), monotonic() + world.lease.total_seconds()
-    verdict = yield case.beginning(request=request, call=gate)
+            return case.end(policy.parked(refusal, entry, case.now()))
+    return (yield from _send(case, command))
+
+
+def _send(case: Case, command: CallCommand) -> Flow:
+    """The last gate, the request, and what follows from its answer."""
+    entry, lease = case.entry, _Lease(case.world)
+    request = entry.request or call_request(command, entry.key, crm_params=case.world.crm_params)
+    verdict = yield case.beginning(request=request, call=_gate(case, command))
     if not isinstance(verdict, Go):
         # A stop mark on an event whose request is still unanswered: whether there is a call to stop must be found out.
         return (yield from settle(case)) if entry.open and getattr(verdict, "word", "") == "stopped" else case.blocked(verdict)
-    answer = yield from _sent(case, campaign, request, deadline)
+    answer = yield from case.ask("call", lambda: case.world.calls_api.add(command.campaign, request) if lease.lasts() else None)
     if answer is None:
         return None
-    if answer.outcome is Outcome.DUPLICATED:
-        return (yield from settle(case, duplicated=True))
-    return case.end(policy.after_call(answer, entry, case.now()), campaign=campaign, gate=gate)
+    if entry.open and answer.outcome in _OF_THIS_REQUEST_ALONE:
+        return (yield from settle(case, duplicated=answer.outcome is Outcome.DUPLICATED))
+    return case.end(policy.after_call(answer, entry, case.now()), campaign=command.campaign)
 
 
-def _sent(case: Case, campaign: str, request: HttpRequest, deadline: float) -> Generator[Effect, Any, Answer | None]:
-    """Send, unless this process was frozen until its lease, taken before ``deadline`` began to run, ran out: then the event is another worker's."""
-    world = case.world
+class _Lease:
+    """Made before the lease is taken. A process that was frozen until it ran out must not send: the event is another worker's.
 
-    def send() -> Answer | None:
-        return world.calls_api.add(campaign, request) if monotonic() < deadline else None
+    Two clocks, because the one that never jumps stands still while a machine sleeps.
+    """
 
-    return (yield from case.ask("call", send))
+    def __init__(self, world: World) -> None:
+        self._clock = world.clock
+        self._ends = (monotonic() + world.lease.total_seconds(), world.clock() + world.lease)
+
+    def lasts(self) -> bool:
+        return monotonic() < self._ends[0] and self._clock() < self._ends[1]
 
 
 def _gate(case: Case, command: CallCommand) -> CallGate:

@@ -37,14 +37,21 @@ JITTER = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How an attempt leaves its event. ``due`` None: finished. ``made_nothing``: certainly no call came of it, so others may."""
+    """How an attempt leaves its event. ``due`` None: finished.
+
+    ``settled``: no answer is owed to what this attempt sent; ``tells``: nor to what an earlier one sent. ``called``: a call came of
+    it or may have come, so it goes on counting as one. ``trouble``: somebody who must answer does not; an event in trouble
+    for longer than ``GIVE_UP`` is given up.
+    """
 
     status: Status
     reason: str
     due: datetime | None = None
     jobs: tuple[str, ...] | None = None
     settled: bool = True
-    made_nothing: bool = False
+    tells: bool = False
+    called: bool = False
+    trouble: bool = False
     hold_until: datetime | None = None
 
 
@@ -56,19 +63,42 @@ def delay(schedule: Sequence[float], tries: int, key: str) -> timedelta:
 
 
 def after_call(answer: Answer, entry: Entry, now: datetime) -> Ending:
-    """After a request to make a call job. ``duplicated`` is not decided here: it needs the platform's report."""
+    """After a request to make a call job.
+
+    For an entry whose earlier request is unanswered only *made*, *not now* and *unknown* belong here: anything else is about
+    this request, and says nothing of the earlier one, which the platform's report must tell.
+    """
     if answer.outcome is Outcome.MADE:
-        return Ending(status=Status.DONE, reason=f"call job {', '.join(answer.ids)} was made", jobs=answer.ids)
+        return Ending(status=Status.DONE, reason=f"call job {', '.join(answer.ids)} was made", jobs=answer.ids, tells=True, called=True)
     if answer.outcome is Outcome.REFUSED:
         reason = f"refused by the platform: {answer.note}. Correct it and replay the event"
-        return Ending(status=Status.FAILED, reason=reason, made_nothing=True)
+        return Ending(status=Status.FAILED, reason=reason)
+    if answer.outcome is Outcome.DUPLICATED:
+        return by_the_platforms_rule()
     if answer.outcome is Outcome.CANNOT:
-        due = now + delay(_PARKED, entry.tries, entry.key)
-        return Ending(status=Status.PARKED, reason=f"{answer.note}; goes on by itself when that is mended", due=due, made_nothing=True)
+        return parked(answer, entry, now)
     if answer.outcome is Outcome.NOT_NOW:
         return _again(answer, entry, now)
     due = now + delay(_UNKNOWN, entry.tries, entry.key)
     return Ending(status=Status.UNKNOWN, reason=f"{answer.note}; the same request is repeated under the same key", due=due, settled=False)
+
+
+def parked(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """The campaign cannot take it, or the read that probes it did not say that it can."""
+    due = now + max(delay(_PARKED, len(entry.attempts), entry.key), _asked(answer))
+    reason = f"{answer.note}; goes on by itself when that is mended"
+    return Ending(status=Status.PARKED, reason=reason, due=due)
+
+
+def by_the_platforms_rule() -> Ending:
+    reason = "already called by the platform's own rule: the same number and payload within 24 h"
+    return Ending(status=Status.SUPPRESSED, reason=reason, tells=True, called=True)
+
+
+def renumbered() -> Ending:
+    """The number was changed after the request was bound, and the old one was made sure of for the old number alone."""
+    reason = "the number was changed after the first try, and an event never sends two different requests: replay it to call the new number"
+    return Ending(status=Status.FAILED, reason=reason)
 
 
 def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
@@ -78,10 +108,10 @@ def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
     if failed.parked:
         due = now + delay(_PARKED, len(entry.attempts), entry.key)
         return Ending(status=Status.PARKED, reason=f"{failed.message}; goes on by itself when that is mended", due=due)
-    if now - entry.accepted_at > GIVE_UP:
+    if _too_long(entry, now):
         return Ending(status=Status.FAILED, reason=f"gave up after 24 h: {failed.message}. Replay it when the CRM answers")
     due = now + max(delay(_NOT_NOW, len(entry.attempts), entry.key), timedelta(seconds=failed.retry_after or 0))
-    return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due)
+    return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due, trouble=True)
 
 
 def without_phone(entry: Entry, reason: str, now: datetime, *, can_look_up: bool) -> Ending:
@@ -89,20 +119,28 @@ def without_phone(entry: Entry, reason: str, now: datetime, *, can_look_up: bool
     if not can_look_up:
         advice = "send contact.phone, or configure an api_token so that it can be looked up"
         return Ending(status=Status.FAILED, reason=f"{reason}, and there is nobody to ask: {advice}")
-    if now - entry.accepted_at > GIVE_UP:
+    if _too_long(entry, now):
         return Ending(status=Status.SUPPRESSED, reason=f"{reason}, and none appeared within 24 h")
-    return Ending(status=Status.WAITING, reason=reason, due=now + delay(_NO_PHONE, len(entry.attempts), entry.key))
+    return Ending(status=Status.WAITING, reason=reason, due=now + delay(_NO_PHONE, len(entry.attempts), entry.key), trouble=True)
 
 
 def _again(answer: Answer, entry: Entry, now: datetime) -> Ending:
-    """Certainly not made. The platform's wish to be left alone holds for the whole campaign."""
-    if now - entry.accepted_at > GIVE_UP:
-        reason = f"gave up after 24 h: {answer.note}. Replay it when the platform answers"
-        return Ending(status=Status.FAILED, reason=reason, made_nothing=True)
-    asked = timedelta(seconds=answer.retry_after or 0)
-    due = now + max(delay(_NOT_NOW, entry.tries, entry.key), asked)
-    hold = now + asked if answer.retry_after else None
-    return Ending(status=Status.WAITING, reason=f"{answer.note}; sent again", due=due, made_nothing=True, hold_until=hold)
+    """This request made nothing; an earlier one may have. The platform's wish to be left alone holds for the whole campaign."""
+    if not entry.open and _too_long(entry, now):
+        return Ending(status=Status.FAILED, reason=f"gave up after 24 h: {answer.note}. Replay it when the platform answers")
+    due = now + max(delay(_NOT_NOW, entry.tries, entry.key), _asked(answer))
+    hold = now + _asked(answer) if answer.retry_after else None
+    return Ending(status=Status.WAITING, reason=f"{answer.note}; sent again", due=due, trouble=True, hold_until=hold)
+
+
+def _asked(answer: Answer) -> timedelta:
+    """How long the platform asked to be left alone."""
+    return timedelta(seconds=answer.retry_after or 0)
+
+
+def _too_long(entry: Entry, now: datetime) -> bool:
+    """Counted from when the trouble began: an event may have waited for days before, for call hours or a campaign."""
+    return entry.since is not None and now - entry.since > GIVE_UP
 
 
 def after_cancel(answer: Answer, entry: Entry, now: datetime) -> Ending | None:
@@ -115,31 +153,35 @@ def after_cancel(answer: Answer, entry: Entry, now: datetime) -> Ending | None:
     if answer.outcome is Outcome.CANNOT:
         reason = f"could not cancel: {answer.note}; goes on by itself when that is mended"
         return Ending(status=Status.PARKED, reason=reason, due=now + delay(_PARKED, tries, entry.key))
-    due = now + max(delay(_UNKNOWN, tries, entry.key), timedelta(seconds=answer.retry_after or 0))
+    due = now + max(delay(_UNKNOWN, tries, entry.key), _asked(answer))
     return Ending(status=Status.WAITING, reason=f"could not cancel yet: {answer.note}; sent again under the same key", due=due)
 
 
-def after_gate(verdict: Blocked, entry: Entry, now: datetime) -> Ending:
+def after_gate(verdict: Blocked, now: datetime) -> Ending:
     """After the ledger's last gate said no, with the other event that is the reason."""
     if verdict.word in _SUPPRESSED:
         return Ending(status=Status.SUPPRESSED, reason=_SUPPRESSED[verdict.word].format(by=verdict.by))
-    # What may have been sent stays unknown, whatever it waits for now.
-    status = Status.UNKNOWN if entry.open else Status.WAITING
     if verdict.word == "paced":
-        return Ending(status=status, reason="its turn under the campaign's rate limit", due=verdict.at, settled=not entry.open)
+        return Ending(status=Status.WAITING, reason="its turn under the campaign's rate limit", due=verdict.at)
     reason = f"another event of the same person is running: {verdict.by}"
-    return Ending(status=status, reason=reason, due=now + BUSY, settled=not entry.open)
+    return Ending(status=Status.WAITING, reason=reason, due=now + BUSY)
+
+
+def unanswered_yet(entry: Entry, now: datetime) -> Ending:
+    """A cancel that may not look for the call before it is known whether there is one; the longer it waits, the less often it looks."""
+    pause = min(max((now - entry.accepted_at) / 10, BUSY), timedelta(minutes=1))
+    return Ending(status=Status.WAITING, reason="waits until it is known whether an earlier call was made, to cancel it then", due=now + pause)
 
 
 def poisoned(entry: Entry) -> Ending:
     reason = f"its attempt took a worker process down {entry.crashes} times: look at the workers' log, then replay it"
-    return Ending(status=Status.FAILED, reason=reason, settled=not entry.open)
+    return Ending(status=Status.FAILED, reason=reason)
 
 
 def orphaned(entry: Entry, now: datetime) -> Ending:
     """Its source was taken out of the configuration."""
     reason = f"source '{entry.event.source}' is not in the configuration any more; goes on when it is back"
-    return Ending(status=Status.PARKED, reason=reason, due=now + delay(_PARKED, len(_PARKED), entry.key), settled=not entry.open)
+    return Ending(status=Status.PARKED, reason=reason, due=now + delay(_PARKED, len(_PARKED), entry.key))
 
 
 def knows_nothing(answer: Answer) -> bool:
@@ -149,5 +191,5 @@ def knows_nothing(answer: Answer) -> bool:
 
 def unsettled(answer: Answer, entry: Entry, now: datetime) -> Ending:
     """The report could not be had: nothing is known, and nothing is sent meanwhile."""
-    due = now + max(delay(_UNKNOWN, len(entry.attempts), entry.key), timedelta(seconds=answer.retry_after or 0))
+    due = now + max(delay(_UNKNOWN, len(entry.attempts), entry.key), _asked(answer))
     return Ending(status=Status.UNKNOWN, reason=f"whether the call was made is not known yet: {answer.note}", due=due, settled=False)

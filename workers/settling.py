@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from bridge.calls import phones_of
-from bridge.ledger import CallGate, fact_digest
 from bridge.model import Entry, Status
 from workers import policy
 from workers.answers import Answer, JobReport
@@ -21,7 +20,7 @@ CLOCKS_APART = timedelta(seconds=30)
 
 
 def settle(case: Case, *, duplicated: bool = False) -> Flow:
-    """Adopt the call job the platform has made since this event first asked, if there is one that nobody else owns.
+    """Adopt the call job the platform has made since the unanswered request went out, if there is one that nobody else owns.
 
     ``duplicated``: the platform has just said that it has this call already.
     """
@@ -37,12 +36,8 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
     adopted = yield from _ours(case, [job for job in rows if job.created_at is None or job.created_at >= asked_at - CLOCKS_APART])
     if adopted:
         reason = f"call job {adopted.id} was made: the answer was lost, the platform's report has it"
-        return case.end(Ending(status=Status.DONE, reason=reason, jobs=(adopted.id,)), campaign=campaign)
-    if duplicated:
-        reason = "already called by the platform's own rule: the same number and payload within 24 h"
-        return case.end(Ending(status=Status.SUPPRESSED, reason=reason))
-    gate = CallGate(campaign=campaign, phone=f"+{phone}", happened_at=case.event.happened_at, fact=fact_digest(case.event.fact))
-    return case.end(_nothing_made(case), gate=gate)
+        return case.end(Ending(status=Status.DONE, reason=reason, jobs=(adopted.id,), tells=True, called=True), campaign=campaign)
+    return case.end(policy.by_the_platforms_rule() if duplicated else _nothing_made(case))
 
 
 def _asked_for(case: Case) -> tuple[str, str]:
@@ -68,6 +63,6 @@ def _nothing_made(case: Case) -> Ending:
     """The platform has no such call job: the event is free to be decided again, or to end as it was decided."""
     outlook = case.outlook
     if outlook and outlook.status in {Status.SUPPRESSED, Status.IGNORED, Status.FAILED}:
-        return Ending(status=outlook.status, reason=outlook.reason, made_nothing=True)
+        return Ending(status=outlook.status, reason=outlook.reason, tells=True)
     due = (outlook.at if outlook else None) or case.now()
-    return Ending(status=Status.WAITING, reason="the earlier request made no call job; it is decided again", due=due, made_nothing=True)
+    return Ending(status=Status.WAITING, reason="the earlier request made no call job; it is decided again", due=due, tells=True)

@@ -7,17 +7,18 @@ Redis: a change that an older version would misread gets a new number and a migr
     seen:<key>               string  the claim that stops redeliveries; lives for retention.dedup, longer than an ignored event
     delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from
     due:first, due:normal    zset    every unfinished event, scored by when somebody must look at it next (ms)
-    ref:<ref>                zset    the events that share a ref, by time of acceptance; a ref of a CRM record is qualified
-                                     by its source, a phone is the same person everywhere
+    ref:<ref>                zset    the events that share a ref, by when they were last touched; a ref of a CRM record is
+                                     qualified by its source, a phone is the same person everywhere
     lease:<ref>              string  the one event that may be attempted for this ref now
     mark:<ref>               hash    stop marks: campaign (or *) → "<fact's time ms> <event key>"
     fact:<digest>            string  the event that acted on this fact
     called:<campaign>:<phone> string "<ms> <event key>" of the last call, for cooldowns
     pace:<name>              string  when the next request may go (ms): campaigns' and CRMs' rate limits
+    hold:<name>              string  until when (ms) a campaign is left alone because the platform asked for it
     refused:<source>         list    the last refused requests; refused:count:<source> hash: how many, by reason
     wake                     list    one element when something became due: the dispatcher's alarm
 
-``due:first`` holds what may be a cancel and is served before ``due:normal``.
+``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``.
 An event's hash, by field:
 
     status reason            the contract's words, and one sentence
@@ -26,7 +27,9 @@ An event's hash, by field:
     refs lane delivery       all refs as qualified here (JSON), which due set, which delivery
     accepted                 ms
     owner until crashes      the lease (worker, ms), and how often a worker died holding it
-    request open asked tries the bound request (JSON), whether an answer to it is owed, when it was first sent, how often
+    request open asked tries the bound request (JSON), whether an answer to it is owed, since when, how often it was sent
+    held                     what is reserved for its call: fact, cooldown, and who had the cooldown before (JSON)
+    since                    when its present trouble began (ms): a platform or a CRM that does not answer as it should
     slot                     the turn it was given by the campaign's rate limit (ms)
     jobs campaign            call job ids (JSON), and where
     cancels                  the call jobs a cancel is about, in the order they were found, with what came of each (JSON)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bridge.ledger import layout
+from bridge.ledger.states import RECORDED_AS
 from bridge.model import Attempt, Entry, Event, HttpRequest, Status, from_ms, to_ms
 
 ATTEMPTS_KEPT = 20
@@ -55,7 +56,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallGate:
-    """What ``begin`` must ask Redis about a call before it goes out."""
+    """What ``begin`` must ask Redis about a call before it goes out: about the request as it is bound, whatever was decided since."""
 
     campaign: str
     phone: str
@@ -99,7 +100,12 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What came of an attempt. ``due`` None: the event is finished."""
+    """What came of an attempt. ``due`` None: the event is finished, which is what its status must say too.
+
+    ``free``: certainly no call came of it, so what was reserved for one (fact, cooldown) is given back. ``trouble``: somebody
+    who must answer does not, and for how long is counted. ``hasten``: events this one waits for, served first from now on like
+    itself: else it would come before them every time, and hold the person they need. ``ValueError`` where no attempt can end so.
+    """
 
     entry: Entry
     status: Status
@@ -112,9 +118,20 @@ class Record:
     cancels: tuple[Mapping[str, Any], ...] | None = None
     rule: str | None = None
     trace: tuple[str, ...] = ()
-    free: CallGate | None = None
+    free: bool = False
+    trouble: bool = False
+    hasten: tuple[str, ...] = ()
     hold: tuple[str, datetime] | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status not in RECORDED_AS or self.status.finished is not (self.due is None):
+            raise ValueError(f"an attempt cannot end as {self.status} with {'nothing' if self.due is None else 'something'} due")
+
+    @property
+    def gone(self) -> list[str]:
+        """The fields that this record takes away."""
+        owed = ["open", "asked"] if self.settled else []
+        return ["crashes", *owed, *([] if self.trouble else ["since"])]
 
 
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
@@ -133,6 +150,7 @@ def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> E
         request=HttpRequest(**json.loads(row["request"])) if "request" in row else None,
         open="open" in row,
         asked_at=_moment(row.get("asked")),
+        since=_moment(row.get("since")),
         jobs=tuple(json.loads(row.get("jobs", "[]"))),
         campaign=row.get("campaign"),
         cancels=tuple(json.loads(row.get("cancels", "[]"))),
@@ -189,7 +207,6 @@ def record_fields(record: Record) -> list[str]:
             "jobs": _json(record.jobs) if record.jobs is not None else None,
             "campaign": record.campaign,
             "cancels": _json(record.cancels) if record.cancels is not None else None,
-            **record.fields,
         }
     )
 

@@ -174,16 +174,16 @@ class Ledger:
         }
 
     def _recorded(self, record: Record) -> dict[str, Any]:
-        free = record.free
         return {
             "key": record.entry.key,
             "refs": qualified(record.entry.event),
             "entry": record_fields(record),
-            "gone": ["open", "crashes"] if record.settled else ["crashes"],
+            "gone": record.gone,
+            "trouble": record.trouble,
             "due": to_ms(record.due) if record.due else False,
             "ttl": False if record.due else self.retention.of(record.status),
-            "free_fact": free.fact if free else False,
-            "free_phone": f"{free.campaign}:{free.phone}" if free else False,
+            "free": record.free,
+            "hasten": list(record.hasten),
             "hold": [record.hold[0], to_ms(record.hold[1])] if record.hold else False,
         }
 

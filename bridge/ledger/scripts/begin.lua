@@ -33,21 +33,33 @@ local function refused(event)
 end
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
--- early is given a turn and keeps it.
+-- early is given a turn and keeps it, unless that has come while the campaign is held: then it is given another.
 local function turn(event)
   local slot = tonumber(redis.call('HGET', entry_key(event.key), 'slot') or '')
-  if slot then
-    if slot <= NOW then return nil end
-    return slot
-  end
+  local held = tonumber(redis.call('GET', P .. 'hold:campaign:' .. event.call.campaign) or '0')
+  if slot and slot > NOW then return slot end
+  if slot and held <= NOW then return nil end
   local name, pace = P .. 'pace:campaign:' .. event.call.campaign, event.pace or 0
-  local free = math.max(tonumber(redis.call('GET', name) or '0'), NOW)
+  local free = math.max(tonumber(redis.call('GET', name) or '0'), held, NOW)
   if pace > 0 then
     redis.call('SET', name, string.format('%.0f', free + pace), 'PX', math.ceil(free + pace - NOW) + 60000)
   end
   if free <= NOW then return nil end
   redis.call('HSET', entry_key(event.key), 'slot', string.format('%.0f', free))
   return free
+end
+
+-- The event remembers what it holds, so that it can be given back when certainly no call came of it.
+local function reserve(event, name)
+  local call, caller, before = event.call, false, false
+  redis.call('SET', P .. 'fact:' .. call.fact, event.key, 'PX', dedup)
+  if memory > 0 then
+    caller = P .. 'called:' .. call.campaign .. ':' .. call.phone
+    before = redis.call('GET', caller)
+    if before and string.match(before, '^%d+ (.*)$') == event.key then before = false end
+    redis.call('SET', caller, ARGV[2] .. ' ' .. event.key, 'PX', memory)
+  end
+  redis.call('HSETNX', name, 'held', cjson.encode({ fact = call.fact, caller = caller, before = before, memory = memory }))
 end
 
 local function begin(event)
@@ -63,10 +75,7 @@ local function begin(event)
     if why then return why end
     local at = turn(event)
     if at then return { 'paced', string.format('%.0f', at) } end
-    redis.call('SET', P .. 'fact:' .. event.call.fact, event.key, 'PX', dedup)
-    if memory > 0 then
-      redis.call('SET', P .. 'called:' .. event.call.campaign .. ':' .. event.call.phone, ARGV[2] .. ' ' .. event.key, 'PX', memory)
-    end
+    reserve(event, name)
     redis.call('HINCRBY', name, 'tries', 1)
     redis.call('HSETNX', name, 'asked', ARGV[2])
     redis.call('HDEL', name, 'slot')

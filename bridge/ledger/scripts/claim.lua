@@ -1,5 +1,5 @@
 -- Take up to N due events for one worker, each with a lease on itself and on all its refs.
--- ARGV: prefix, now, worker, n, lease ms, pause ms when a ref is taken
+-- ARGV: prefix, now, worker, n, lease ms, pause ms when a ref is taken (more than none: they would be looked at again at once)
 -- Returns per event [key, status it had, field, value, …].
 local worker, room, lease, pause = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local taken = {}
@@ -29,12 +29,14 @@ local function take(lane, key)
   table.insert(taken, row)
 end
 
+-- Events that find their person busy use up no room: whoever waits behind many of them is looked at too, within reason.
+local looks = room * 10
 for _, lane in ipairs({ 'first', 'normal' }) do
-  local left = room - #taken
-  if left > 0 then
-    for _, key in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due:' .. lane, '-inf', NOW, 'LIMIT', 0, left)) do
-      take(lane, key)
-    end
+  while #taken < room and looks > 0 do
+    local due = redis.call('ZRANGEBYSCORE', P .. 'due:' .. lane, '-inf', NOW, 'LIMIT', 0, room - #taken)
+    if #due == 0 then break end
+    looks = looks - #due
+    for _, key in ipairs(due) do take(lane, key) end
   end
 end
 return taken

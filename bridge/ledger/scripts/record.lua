@@ -1,13 +1,42 @@
 -- What came of an attempt, written by the worker that holds the lease and by nobody else.
 -- ARGV: prefix, now, worker, index ms,
---       events: [{key, refs, entry [field, value …], gone [field …], due or false, ttl or false, free fact or false,
---                 free phone or false, hold [name, ms] or false}]
+--       events: [{key, refs, entry [field, value …], gone [field …], due or false, ttl or false, free, trouble,
+--                 hasten [key …], hold [name, ms] or false}]
 -- Returns per event 1, or 0 when the lease was lost meanwhile: then another worker's word counts.
 local worker, index_ttl = ARGV[3], ARGV[4]
 
+-- No call came of it: the fact may be acted on by another event, and the number is as warm as it was before.
 local function give_back(name, key)
-  local holder = redis.call('GET', name)
-  if holder and (holder == key or string.match(holder, '^%d+ (.*)$') == key) then redis.call('DEL', name) end
+  local held = redis.call('HGET', name, 'held')
+  if not held then return end
+  held = cjson.decode(held)
+  if redis.call('GET', P .. 'fact:' .. held.fact) == key then redis.call('DEL', P .. 'fact:' .. held.fact) end
+  if held.caller and string.match(redis.call('GET', held.caller) or '', '^%d+ (.*)$') == key then
+    if held.before then
+      redis.call('SET', held.caller, held.before, 'PX', held.memory)
+    else
+      redis.call('DEL', held.caller)
+    end
+  end
+  redis.call('HDEL', name, 'held')
+end
+
+-- The platform asked to be left alone: nobody's turn comes earlier, those that were given before included.
+local function hold(name, till)
+  for _, kind in ipairs({ 'pace:', 'hold:' }) do
+    local key = P .. kind .. name
+    if tonumber(redis.call('GET', key) or '0') < till then
+      redis.call('SET', key, string.format('%.0f', till), 'PX', math.max(math.ceil(till - NOW), 0) + 60000)
+    end
+  end
+end
+
+local function hasten(key)
+  local at = redis.call('ZSCORE', P .. 'due:normal', key)
+  if not at then return end
+  redis.call('ZREM', P .. 'due:normal', key)
+  redis.call('ZADD', P .. 'due:first', at, key)
+  redis.call('HSET', entry_key(key), 'lane', 'first')
 end
 
 local function record(event)
@@ -18,14 +47,10 @@ local function record(event)
   redis.call('HDEL', name, 'owner', 'until', unpack(event.gone))
   index_refs(event.key, event.refs, index_ttl)
   release_refs(event.key, event.refs)
-  if event.free_fact then give_back(P .. 'fact:' .. event.free_fact, event.key) end
-  if event.free_phone then give_back(P .. 'called:' .. event.free_phone, event.key) end
-  if event.hold then
-    local pace = P .. 'pace:' .. event.hold[1]
-    if tonumber(redis.call('GET', pace) or '0') < event.hold[2] then
-      redis.call('SET', pace, string.format('%.0f', event.hold[2]), 'PX', math.ceil(event.hold[2] - NOW) + 60000)
-    end
-  end
+  if event.trouble then redis.call('HSETNX', name, 'since', ARGV[2]) end
+  if event.free then give_back(name, event.key) end
+  for _, key in ipairs(event.hasten) do hasten(key) end
+  if event.hold then hold(event.hold[1], event.hold[2]) end
   if event.due then
     look_again(had[3], event.key, event.due)
     if event.due <= NOW then wake() end
