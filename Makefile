@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint pytest wheel clean python
+.PHONY: help run test lint pytest wheel docs clean python
 
 BIN := .venv/bin
 NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -38,6 +38,9 @@ wheel: .venv/test ## build the wheel, and run the demo from it outside this fold
 	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
 	cd build/wheel && venv/bin/callbridge check ../../config.example.yaml && venv/bin/callbridge demo --exit --port 8500 >demo.txt || { cat demo.txt; exit 1; }
 	@tail -n 1 build/wheel/demo.txt
+
+docs: .venv/test ## write the README's table of kinds from the adapters
+	$(BIN)/python docs/table.py
 
 clean: ## remove what the other targets made; the ledger in data/ stays
 	rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from bridge import hours as call_hours
 from bridge.keys import digest
-from bridge.model import CallCommand, CallPlan, CancelCommand, Event, Status, Window, iso
+from bridge.model import CallCommand, CallPlan, CancelCommand, Event, Prospect, Status, Window, iso
 from bridge.phones import mask, to_e164
 from bridge.quantities import show_duration
-from bridge.rules import Call, Decision, Rule, Schedule, candidates, decide
+from bridge.rules import NOTHING_MORE, Call, Decision, Rule, Schedule, candidates, decide
 
 SPREAD = timedelta(minutes=5)
 """Calls that waited for the same hour go out over this long, so that nine o'clock is no stampede."""
@@ -48,10 +48,10 @@ class Outlook:
     at: datetime | None = None
 
 
-def weigh(event: Event, policy: Policy, now: datetime, *, can_look_up: bool = False) -> Outlook:
+def weigh(event: Event, policy: Policy, now: datetime, prospect: Prospect = NOTHING_MORE) -> Outlook:
     """Decide an event against the rules and everything that forbids or delays a call."""
     document = event.document()
-    decision = decide(document, policy.rules, can_look_up=can_look_up)
+    decision = decide(document, policy.rules, prospect)
     rule = decision.rule
     if rule is None:
         return Outlook(decision=decision, status=Status.IGNORED, reason=decision.reason)
@@ -64,9 +64,9 @@ def weigh(event: Event, policy: Policy, now: datetime, *, can_look_up: bool = Fa
     return Outlook(decision=decision, status=outlook.status, reason=outlook.reason, call=outlook.call, at=outlook.at, cancel=cancel)
 
 
-def may_cancel(event: Event, rules: Sequence[Rule]) -> bool:
+def may_cancel(event: Event, rules: Sequence[Rule], prospect: Prospect = NOTHING_MORE) -> bool:
     """Whether this event could turn out to stop calls: then it is served before those that only make them."""
-    return any(rule.cancel for rule in candidates(event.document(), rules))
+    return any(rule.cancel for rule in candidates(event.document(), rules, prospect))
 
 
 @dataclass(frozen=True, slots=True)

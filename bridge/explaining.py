@@ -1,8 +1,9 @@
 """What would happen, or did happen, and why: the same shape for a body in a file and for an event in the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bridge.calls import call_request, cancel_request, shown
@@ -18,7 +19,6 @@ from bridge.rules import wanted_fields
 from bridge.sources.base import Source
 
 HIDDEN = "***"
-_CREDENTIALS = frozenset({"authorization", "x-api-token", "api-token", "x-api-key", "x-pw-accesstoken"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Explainer:
         if isinstance(parsed, Unparsed):
             return _unread(unreadable(source, parsed, delivery))
         key = event_key(source.name, parsed.id)
-        outlook = weigh(parsed, self.policy, now, can_look_up=source.can_look_up(parsed))
+        outlook = weigh(parsed, self.policy, now, source.prospect(parsed))
         decision = {
             "status": outlook.status.value,
             "reason": outlook.reason,
@@ -111,8 +111,11 @@ def _first_look_up(source: Source, event: Event, policy: Policy) -> list[dict[st
         return []
     finally:
         conversation.close()
-    return [{"method": request.method, "url": request.url, "headers": _hidden(request.headers), "body": request.body}]
+    hide = partial(_hidden, source.api_token)
+    headers = {name: HIDDEN if name.lower() == "authorization" else hide(value) for name, value in request.headers.items()}
+    return [{"method": request.method, "url": hide(request.url), "headers": headers, "body": hide(request.body)}]
 
 
-def _hidden(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: HIDDEN if name.lower() in _CREDENTIALS else value for name, value in headers.items()}
+def _hidden(token: str, written: str) -> str:
+    """Without the token, wherever a CRM wants it: in a header, in the address, in the body."""
+    return written.replace(token, HIDDEN) if token else written

@@ -3,22 +3,22 @@
 import base64
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
+from bridge import keys
 from bridge.deciding import Policy, may_cancel, weigh
 from bridge.errors import LedgerUnavailable, Unreadable, Unverified
 from bridge.keys import digest, event_key
 from bridge.ledger import Ledger, Mark, NewEntry
 from bridge.ledger.layout import qualify
-from bridge.model import Delivery, Event, Receipt, Status, Unparsed, iso
+from bridge.model import Delivery, Event, Receipt, Status, Unparsed, iso, to_ms
 from bridge.sources.base import Source
 
 UNREADABLE = "unreadable"
 """The type of an event that could not be read; an operator replays it after the mapping is mended."""
 
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-webhook-secret"})
 _REMOVED = "forgotten"  # what accept.lua calls an event whose claim outlived its record
 
 _log = logging.getLogger("callbridge.ingest")
@@ -48,7 +48,8 @@ class Ingest:
         """The one atomic step: all of it is durable when this returns."""
         if not new:
             return []
-        answers = self.ledger.accept(uuid4().hex, _kept(delivery), new, self.clock())
+        kept = _kept(self.sources[delivery.source].storable(delivery))
+        answers = self.ledger.accept(uuid4().hex, kept, new, self.clock())
         return [_receipt(entry, answer) for entry, answer in zip(new, answers, strict=True)]
 
     def _verify(self, source: Source, delivery: Delivery) -> None:
@@ -61,21 +62,23 @@ class Ingest:
     def _entry(self, source: Source, parsed: Event | Unparsed, delivery: Delivery) -> NewEntry:
         if isinstance(parsed, Unparsed):
             return unreadable(source, parsed, delivery)
-        outlook = weigh(parsed, self.policy, delivery.received_at, can_look_up=source.can_look_up(parsed))
+        outlook = weigh(parsed, self.policy, delivery.received_at, source.prospect(parsed))
         ended = outlook.status is Status.IGNORED
+        event = _told_apart(parsed)
         return NewEntry(
-            key=event_key(source.name, parsed.id),
+            key=event_key(source.name, event.id),
+            claim=event_key(source.name, parsed.id),
             status=Status.IGNORED if ended else Status.QUEUED,
             reason=outlook.reason,
-            event=parsed,
+            event=event,
             rule=outlook.decision.rule.name if outlook.decision.rule else None,
             trace=outlook.decision.trace,
-            first=not ended and may_cancel(parsed, self.policy.rules),
+            first=not ended and may_cancel(parsed, self.policy.rules, source.prospect(parsed)),
             marks=stop_marks(parsed, outlook.cancel.campaigns, entity_only=outlook.cancel.entity_only) if outlook.cancel else (),
         )
 
     def _note_refusal(self, delivery: Delivery, refused: Unverified) -> None:
-        request = {**_kept(delivery), "refusal": refused.refusal, "message": refused.message}
+        request = {**_kept(self.sources[delivery.source].storable(delivery)), "refusal": refused.refusal, "message": refused.message}
         try:
             self.ledger.refuse(delivery.source, refused.refusal, request)
         except LedgerUnavailable:
@@ -114,6 +117,11 @@ def unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEnt
     return NewEntry(key=event_key(source.name, event.id), status=Status.FAILED, reason=reason, event=event)
 
 
+def _told_apart(event: Event) -> Event:
+    """An event whose id is good for a time only gets the time it came, so that the next one has a record of its own."""
+    return replace(event, id=keys.join(event.id, to_ms(event.received_at))) if event.window else event
+
+
 def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bool) -> tuple[Mark, ...]:
     """What a cancel leaves behind at once: no calls on facts as old as its own, for these refs."""
     refs = (event.entity.ref,) if entity_only and event.entity else event.refs
@@ -128,8 +136,7 @@ def _receipt(entry: NewEntry, answer: str) -> Receipt:
 
 
 def _kept(delivery: Delivery) -> dict[str, object]:
-    """A delivery as it is stored: verbatim, but for the headers that are secrets."""
-    headers = {name: "***" if name in _SECRET_HEADERS else value for name, value in delivery.headers.items()}
+    """A delivery as it is stored."""
     try:
         body, encoding = delivery.body.decode(), "utf-8"
     except UnicodeDecodeError:
@@ -138,7 +145,7 @@ def _kept(delivery: Delivery) -> dict[str, object]:
         "source": delivery.source,
         "method": delivery.method,
         "url": delivery.url,
-        "headers": headers,
+        "headers": dict(delivery.headers),
         "body": body,
         "encoding": encoding,
         "received_at": iso(delivery.received_at),

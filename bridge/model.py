@@ -100,6 +100,9 @@ class Event:
 
     ``id`` identifies it for ever within its source; ``fact`` says what happened to which record without how we
     heard of it, so that two events may tell one fact. What the payload does not carry is absent, never invented.
+
+    ``window`` is for a CRM that gives neither an id nor a time: the same id, or the same fact, within it is the same event
+    again, and after it another one. None: for ever, which is ``retention.dedup``.
     """
 
     source: str
@@ -114,6 +117,7 @@ class Event:
     stage: Stage | None = None
     contact: Contact | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    window: timedelta | None = None
 
     def document(self) -> dict[str, Any]:
         """The event document of the contract: what rules, mappings, ``explain``, API and pages see."""
@@ -134,7 +138,7 @@ class Event:
         )
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], fact: str) -> "Event":
+    def from_document(cls, document: Mapping[str, Any], fact: str, window: timedelta | None = None) -> "Event":
         """The inverse of :meth:`document`, for what the ledger kept."""
         entity, stage, contact = (document.get(name) for name in ("entity", "stage", "contact"))
         return cls(
@@ -150,6 +154,7 @@ class Event:
             stage=Stage(after=stage.get("to"), before=stage.get("from")) if stage else None,
             contact=Contact(**{**contact, "phones": tuple(contact.get("phones", ()))}) if contact else None,
             fields=document.get("fields", {}),
+            window=window,
         )
 
     @property
@@ -165,6 +170,14 @@ class Event:
             fields={**self.fields, **(fields or {})},
             refs=unique((*self.refs, *refs)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What a look-up may still bring to light: whether there can be one, and the types that the event may turn out to have."""
+
+    can_look_up: bool = False
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

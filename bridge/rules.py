@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bridge.expressions import Expression, truthy
+from bridge.model import Prospect
 from bridge.quantities import Duration, TimeOfDay
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -143,16 +144,19 @@ class Decision:
     missing: tuple[str, ...] = ()
 
 
-def decide(document: Mapping[str, Any], rules: Sequence[Rule], *, can_look_up: bool = False) -> Decision:
+NOTHING_MORE = Prospect()
+
+
+def decide(document: Mapping[str, Any], rules: Sequence[Rule], prospect: Prospect = NOTHING_MORE) -> Decision:
     """The first rule that matches, with one line per rule tried and the exact reason of each.
 
-    ``can_look_up`` says that what is absent may still become known: then a rule that needs it ends the search undecided,
-    because whether a later rule's turn comes depends on it.
+    ``prospect`` says what may still become known: a rule that depends on it ends the search undecided, because whether a
+    later rule's turn comes depends on it too.
     """
     trace: list[str] = []
     for rule in rules:
-        verdict, missing = _try(rule, document)
-        if missing and can_look_up:
+        verdict, missing = _try(rule, document, prospect)
+        if missing and prospect.can_look_up:
             trace.append(f"{rule.name}: needs {', '.join(missing)}, which the payload does not carry")
             return Decision(rule, f"{', '.join(missing)} must be looked up first", tuple(trace), tuple(missing))
         trace.append(f"{rule.name}: {verdict or 'matches'}")
@@ -161,9 +165,10 @@ def decide(document: Mapping[str, Any], rules: Sequence[Rule], *, can_look_up: b
     return Decision(None, _no_match(document, rules, trace), tuple(trace))
 
 
-def candidates(document: Mapping[str, Any], rules: Iterable[Rule]) -> list[Rule]:
+def candidates(document: Mapping[str, Any], rules: Iterable[Rule], prospect: Prospect = NOTHING_MORE) -> list[Rule]:
     """The rules that could match by source and type alone."""
-    return [rule for rule in rules if not _other_source(rule, document) and not _other_type(rule, document)]
+    types = (document["type"], *prospect.types)
+    return [rule for rule in rules if not _other_source(rule, document) and _is_for(rule, types)]
 
 
 def wanted_fields(rules: Iterable[Rule]) -> tuple[str, ...]:
@@ -181,10 +186,12 @@ def _no_match(document: Mapping[str, Any], rules: Sequence[Rule], trace: Sequenc
     return f"no rule matched: {'; '.join(near)}" if near else f"no rule is for {document['type']} from {document['source']}"
 
 
-def _try(rule: Rule, document: Mapping[str, Any]) -> tuple[str, list[str]]:
+def _try(rule: Rule, document: Mapping[str, Any], prospect: Prospect) -> tuple[str, list[str]]:
     """Why the rule does not match (empty: it does), and what would have to be known to tell."""
-    if why_not := _other_source(rule, document) or _other_type(rule, document):
+    if why_not := _other_source(rule, document):
         return why_not, []
+    if not _is_for(rule, (document["type"],)):
+        return f"on {' or '.join(rule.on or ())}, not {document['type']}", ["type"] if _is_for(rule, prospect.types) else []
     undecided = _absent(rule.where, document) if rule.where and rule.where.verdict(document, _LEARNABLE) is None else []
     if rule.where and not truthy(rule.where.search(document)):
         note = f" ({', '.join(undecided)} absent)" if undecided else ""
@@ -214,7 +221,5 @@ def _other_source(rule: Rule, document: Mapping[str, Any]) -> str:
     return f"for source {' or '.join(rule.source)}, not {document['source']}"
 
 
-def _other_type(rule: Rule, document: Mapping[str, Any]) -> str:
-    if rule.on is None or any(fnmatchcase(document["type"], pattern) for pattern in rule.on):
-        return ""
-    return f"on {' or '.join(rule.on)}, not {document['type']}"
+def _is_for(rule: Rule, types: Sequence[str]) -> bool:
+    return rule.on is None or any(fnmatchcase(known, pattern) for known in types for pattern in rule.on)

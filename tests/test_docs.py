@@ -1,6 +1,8 @@
 """What the README says is true of the code beside it."""
 
 import re
+import runpy
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -8,14 +10,23 @@ from textwrap import dedent
 import pytest
 
 from bridge.cli import main
-from bridge.config import load
+from bridge.config import Config, load
 from bridge.model import Delivery, Status
 from bridge.sources import kinds
 
+HEADINGS = ("In the CRM", "In the configuration", "What it sends", "Scopes and limits", "Does it work?")
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 TABLE = README.partition("## Where do I change …?")[2].partition("\n## ")[0]
 NAMED = sorted(set(re.findall(r"`((?:bridge|workers|tests|config)[\w/.<>-]*)`", TABLE)))
+
+
+def load_text(written: str) -> Config:
+    """A page's configuration, with a campaign to call in."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(f"campaigns: {{welcome: {{token: t}}}}\n{written}")
+        return load(path, dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)", written), "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0:y"))
 
 
 def blocks(language: str) -> list[str]:
@@ -80,3 +91,19 @@ def test_the_procfile_starts_commands_that_exist():
 
     assert [(name, command[1]) for name, *command in lines] == [("web:", "web"), ("worker:", "worker")]
     assert all(command[0] == "callbridge" and command[1] in main.commands for _, *command in lines)
+
+
+def test_the_table_of_kinds_is_what_the_adapters_say():
+    written = runpy.run_path(str(ROOT / "docs" / "table.py"))["written"]
+
+    assert written(README) == README, "run `make docs`"
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_has_its_page(kind):
+    page = (ROOT / "docs" / "sources" / f"{kind}.md").read_text()
+
+    assert page.startswith(f"# {kinds()[kind].title}\n")
+    assert [heading for heading in HEADINGS if f"\n## {heading}\n" not in page] == []
+    for written in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        assert load_text(written)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bridge.model import Prospect
 from bridge.rules import Rule, candidates, decide, wanted_fields
 
 DOCUMENT = {"source": "crm", "type": "deal.created", "fields": {"a": "x"}, "contact": {"phone": "+1"}, "refs": []}
@@ -50,19 +51,19 @@ def test_no_rules_is_a_reason():
 def test_what_depends_on_an_absent_field_waits_for_the_crm_whatever_its_absence_would_mean(where):
     rules = [rule("first", where=where), rule("second")]
 
-    assert decide(DOCUMENT, rules, can_look_up=True).missing != ()
-    assert names(decide(DOCUMENT, rules, can_look_up=True)) == "first"
+    assert decide(DOCUMENT, rules, Prospect(can_look_up=True)).missing != ()
+    assert names(decide(DOCUMENT, rules, Prospect(can_look_up=True))) == "first"
     assert decide(DOCUMENT, rules).missing == ()
 
 
 def test_what_no_look_up_can_bring_is_decided_without_one():
-    assert names(decide(DOCUMENT, [rule(where="stage.to == 'won'"), rule("next")], can_look_up=True)) == "next"
+    assert names(decide(DOCUMENT, [rule(where="stage.to == 'won'"), rule("next")], Prospect(can_look_up=True))) == "next"
 
 
 def test_a_rule_for_others_needs_nothing():
     rules = [rule("other", on="lead.*", where="fields.no"), rule("ours")]
 
-    assert (names(decide(DOCUMENT, rules, can_look_up=True)), decide(DOCUMENT, rules, can_look_up=True).missing) == ("ours", ())
+    assert (names(decide(DOCUMENT, rules, Prospect(can_look_up=True))), decide(DOCUMENT, rules, Prospect(can_look_up=True)).missing) == ("ours", ())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_a_rule_for_others_needs_nothing():
     ],
 )
 def test_a_call_waits_for_what_it_needs(call, missing):
-    assert decide(DOCUMENT, [rule(call=call)], can_look_up=True).missing == missing
+    assert decide(DOCUMENT, [rule(call=call)], Prospect(can_look_up=True)).missing == missing
     assert names(decide(DOCUMENT, [rule(call=call)])) == "r"
 
 
@@ -109,7 +110,7 @@ def test_what_was_decided_before_a_look_up_stays_decided_after_it(rules, known, 
     before = {**DOCUMENT, "fields": known}
     after = {**DOCUMENT, "fields": {**learned, **known}, "contact": {"phone": "+1", **({"name": "Alex"} if named else {})}}
 
-    decision = decide(before, rules, can_look_up=True)
+    decision = decide(before, rules, Prospect(can_look_up=True))
 
     if not decision.missing:
         assert names(decide(after, rules)) == names(decision)
@@ -141,3 +142,15 @@ def test_a_rule_that_cannot_be_meant_is_refused(wrong):
 @pytest.mark.parametrize("bare", [None, True, {}])
 def test_a_bare_cancel_means_every_campaign(bare):
     assert rule(cancel=bare).cancel.campaigns is None
+
+
+def test_a_rule_for_what_an_event_may_turn_out_to_be_waits_for_the_look_up():
+    rules = [rule("moved", on="deal.stage_changed"), rule("edited", on="deal.updated")]
+    document = {**DOCUMENT, "type": "deal.updated"}
+    prospect = Prospect(can_look_up=True, types=("deal.stage_changed",))
+
+    undecided = decide(document, rules, prospect)
+
+    assert (names(undecided), undecided.missing) == ("moved", ("type",))
+    assert [found.name for found in candidates(document, rules, prospect)] == ["moved", "edited"]
+    assert names(decide(document, rules)) == "edited"

@@ -49,9 +49,9 @@ def deliver(entry: Entry, world: World) -> Flow:
 
 def _decided(case: Case) -> Generator[Effect, Any, Outlook]:
     """Decide with what is known, and ask the CRM where the answer depends on what is not."""
-    can_look_up = case.source.can_look_up(case.event)
-    case.outlook = weigh(case.event, case.world.policy, case.now(), can_look_up=can_look_up)
-    if can_look_up and _must_look_up(case.event, case.outlook):
+    prospect = case.source.prospect(case.event)
+    case.outlook = weigh(case.event, case.world.policy, case.now(), prospect)
+    if prospect.can_look_up and _must_look_up(case.event, case.outlook):
         before = case.event
         case.event = yield from _looked_up(case)
         case.outlook = weigh(case.event, case.world.policy, case.now())
@@ -151,6 +151,7 @@ def _gate(case: Case, command: CallCommand) -> CallGate:
         phone=command.phone,
         happened_at=case.event.happened_at,
         fact=fact_digest(case.event.fact),
+        fact_window=case.event.window,
         cooldown_ms=int((cooldown or timedelta()).total_seconds() * 1000),
         pace_ms=rate.interval * 1000 if rate else None,
     )

@@ -9,7 +9,7 @@ import requests
 
 from bridge.cli.bodies import content_type
 from bridge.errors import StartupError
-from bridge.sources.base import Source
+from bridge.sources.base import Signed, Source
 
 PATIENCE = 30
 """Seconds an answer is waited for: more than any CRM waits, so that a slow bridge is seen and not guessed at."""
@@ -40,14 +40,15 @@ class Poster:
     def post(self, body: bytes) -> Answered:
         """Sign and deliver. ``StartupError`` when nobody answers."""
         path = f"/webhooks/{self.source.name}"
-        headers = {"content-type": content_type(body), **self._signed(body, path), **self.headers}
+        signed = self._signed(body, self.public_url + path)
+        headers = {"content-type": content_type(body), **{name.lower(): value for name, value in signed.headers.items()}, **self.headers}
         try:
-            answer = requests.post(self.url + path, data=body, headers=headers, timeout=PATIENCE)
+            answer = requests.post(self.url + signed.url.removeprefix(self.public_url), data=signed.body, headers=headers, timeout=PATIENCE)
         except requests.RequestException as error:
             raise StartupError(f"the bridge does not answer at {self.url} ({type(error).__name__}): is it running?") from error
         return Answered(answer.status_code, answer.text)
 
-    def _signed(self, body: bytes, path: str) -> dict[str, str]:
+    def _signed(self, body: bytes, url: str) -> Signed:
         if self.source.settings.insecure and not self.source.secrets:
-            return {}
-        return {name.lower(): value for name, value in self.source.sign(body, self.public_url + path, self.clock()).items()}
+            return Signed(body, url)
+        return self.source.sign(body, url, self.clock())

@@ -17,9 +17,6 @@ EVENT_TYPES = (
 )
 """What a CRM's adapter may say."""
 
-_OWN_TYPES = frozenset({"generic", "standard_webhooks"})  # the kinds whose senders name their events as they like
-
-_SIGNS_URL = frozenset({"hubspot"})  # the kinds that sign the URL as they see it
 _PLACEHOLDERS = ("change-me", "Y2hhbmdlLW1l")  # as in config.example.yaml, and the same in base64
 
 _MODES = {
@@ -42,7 +39,7 @@ def _server(config: Config) -> Iterator[str]:
         yield _MODES[config.mode]
     if config.server.ops_token is None:
         yield "server.ops_token: not set, so /ops and /api are closed"
-    signing = sorted(name for name, source in config.sources.items() if source.kind in _SIGNS_URL)
+    signing = sorted(name for name, source in config.sources.items() if kinds()[source.kind].signs_url)
     if signing and config.server.public_url is None:
         yield f"server.public_url: not set, but {', '.join(signing)} signs the URL it sends to: set it unless nothing stands before the bridge"
     if config.redis.durability in _DURABILITY:
@@ -87,7 +84,7 @@ def _rules(config: Config) -> Iterator[str]:
 
 def _only_crms(rule: Rule, config: Config) -> bool:
     """Whether every event this rule sees has one of the types we know."""
-    return not any(source.kind in _OWN_TYPES for name, source in config.sources.items() if rule.source is None or name in rule.source)
+    return not any(kinds()[source.kind].own_types for name, source in config.sources.items() if rule.source is None or name in rule.source)
 
 
 def _unheard_of(rule: Rule, pattern: str) -> str:

@@ -4,7 +4,9 @@ All keys begin with ``callbridge:`` and a layout number, so that an old and a ne
 Redis: a change that an older version would misread gets a new number and a migration.
 
     event:<key>              hash    one event: status, reason, document, decision, request, attempts, lease
-    seen:<key>               string  the claim that stops redeliveries; lives for retention.dedup, longer than an ignored event
+    seen:<claim>             string  what stops redeliveries: the key of the event that was first; lives for retention.dedup, longer
+                                     than an ignored event, or for the event's own window. The claim is the event's key, but for
+                                     the time of receipt that tells events with a window apart
     delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from
     due:first, due:normal    zset    every unfinished event, scored by when somebody must look at it next (ms)
     ref:<ref>                zset    the events that share a ref, by when they were last touched; a ref of a CRM record is
@@ -22,7 +24,7 @@ Redis: a change that an older version would misread gets a new number and a migr
 An event's hash, by field:
 
     status reason            the contract's words, and one sentence
-    document fact            the event document and the fact key
+    document fact window     the event document, the fact key, and for how long it counts (ms) where that is not retention.dedup
     rule trace               which rule matched, and one line per rule tried (JSON)
     refs lane delivery       all refs as qualified here (JSON), which due set, which delivery
     accepted                 ms

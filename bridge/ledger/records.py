@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.ledger import layout
@@ -24,12 +24,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEntry:
-    """An event on its way into the ledger. ``due`` None: it is finished already."""
+    """An event on its way into the ledger. ``claim`` is what tells a redelivery of it, where that is not its key."""
 
     key: str
     status: Status
     reason: str
     event: Event
+    claim: str = ""
     rule: str | None = None
     trace: tuple[str, ...] = ()
     first: bool = False
@@ -62,6 +63,7 @@ class CallGate:
     phone: str
     happened_at: datetime
     fact: str
+    fact_window: timedelta | None = None
     cooldown_ms: int = 0
     pace_ms: float | None = None
 
@@ -136,7 +138,8 @@ class Record:
 
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
     """An event's hash as a value. ``was`` is the status a claim found it in."""
-    event = Event.from_document(json.loads(row["document"]), row["fact"])
+    window = timedelta(milliseconds=int(row["window"])) if "window" in row else None
+    event = Event.from_document(json.loads(row["document"]), row["fact"], window)
     return Entry(
         key=key,
         status=Status(row["status"]),
@@ -167,8 +170,7 @@ def new_fields(new: NewEntry) -> list[str]:
         {
             "status": new.status,
             "reason": new.reason,
-            "document": _json(new.event.document()),
-            "fact": new.event.fact,
+            **_told(new.event),
             "rule": new.rule,
             "trace": _json(new.trace),
         }
@@ -180,7 +182,7 @@ def begin_fields(beginning: Beginning) -> list[str]:
     request = beginning.request
     return _flat(
         {
-            "document": _json(beginning.entry.event.document()),
+            **_told(beginning.entry.event),
             "rule": beginning.rule,
             "trace": _json(beginning.trace) if beginning.trace else None,
             "request": _json({"method": request.method, "url": request.url, "headers": dict(request.headers), "body": request.body})
@@ -200,7 +202,7 @@ def record_fields(record: Record) -> list[str]:
         {
             "status": record.status,
             "reason": record.reason,
-            "document": _json(record.entry.event.document()),
+            **_told(record.entry.event),
             "rule": record.rule,
             "trace": _json(record.trace) if record.trace else None,
             "attempts": _json(attempts),
@@ -211,12 +213,19 @@ def record_fields(record: Record) -> list[str]:
     )
 
 
+def _told(event: Event) -> dict[str, str | None]:
+    """What is known of an event; a look-up may have made it more."""
+    window = str(millis(event.window)) if event.window else None
+    return {"document": _json(event.document()), "fact": event.fact, "window": window}
+
+
 def gate_arguments(gate: CallGate) -> dict[str, Any]:
     return {
         "campaign": gate.campaign,
         "phone": gate.phone,
         "at": to_ms(gate.happened_at),
         "fact": gate.fact,
+        "fact_ms": millis(gate.fact_window) if gate.fact_window else False,
         "cooldown": gate.cooldown_ms,
     }
 
@@ -227,6 +236,10 @@ def mark_arguments(marks: Sequence[Mark]) -> list[list[str]]:
 
 def qualified(event: Event) -> list[str]:
     return layout.qualify(event.source, event.refs)
+
+
+def millis(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)
 
 
 def _moment(milliseconds: str | None) -> datetime | None:

@@ -26,6 +26,7 @@ from bridge.ledger.records import (
     begin_fields,
     gate_arguments,
     mark_arguments,
+    millis,
     new_fields,
     qualified,
     read_entry,
@@ -79,7 +80,7 @@ class Ledger:
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime) -> list[Entry]:
         """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first."""
-        rows = self._run("claim", now, worker, room, _ms(lease), _ms(PAUSE))
+        rows = self._run("claim", now, worker, room, millis(lease), millis(PAUSE))
         return [read_entry(row[0], dict(zip(row[2::2], row[3::2], strict=True)), Status(row[1])) for row in rows]
 
     def begin(self, worker: str, lease: timedelta, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Lost | Blocked]:
@@ -95,7 +96,7 @@ class Ledger:
             }
             for item in beginnings
         ]
-        answers = self._run("begin", now, worker, _ms(lease), self.retention.longest, self.retention.dedup, self._call_memory, json.dumps(events))
+        answers = self._run("begin", now, worker, millis(lease), self.retention.longest, self.retention.dedup, self._call_memory, json.dumps(events))
         return [_word(*answer) for answer in answers]
 
     def record(self, worker: str, records: Sequence[Record], now: datetime) -> list[bool]:
@@ -105,11 +106,11 @@ class Ledger:
 
     def renew(self, worker: str, lease: timedelta, held: Iterable[str], now: datetime) -> set[str]:
         """Keep the leases of what is still being worked on; the keys that are still this worker's."""
-        return set(self._run("renew", now, worker, _ms(lease), json.dumps(list(held))))
+        return set(self._run("renew", now, worker, millis(lease), json.dumps(list(held))))
 
     def pace(self, name: str, rate: Rate, now: datetime, longest: timedelta = timedelta(seconds=1)) -> float:
         """Seconds until the next turn of a rate limit; the turn is taken only when that is within ``longest``."""
-        return float(self._run("pace", now, name, rate.interval * 1000, _ms(longest))) / 1000
+        return float(self._run("pace", now, name, rate.interval * 1000, millis(longest))) / 1000
 
     def refuse(self, source: str, refusal: str, request: Mapping[str, Any]) -> None:
         """Count a refused request and keep it in a small ring, so that a wrong secret can be seen and mended."""
@@ -118,7 +119,7 @@ class Ledger:
             pipeline.hincrby(layout.refused_count(source), refusal, 1)
             pipeline.lpush(layout.refused(source), json.dumps(request))
             pipeline.ltrim(layout.refused(source), 0, REFUSED_KEPT - 1)
-            pipeline.pexpire(layout.refused(source), _ms(REFUSED_FOR))
+            pipeline.pexpire(layout.refused(source), millis(REFUSED_FOR))
             pipeline.execute()
 
     def due_count(self, now: datetime) -> int:
@@ -165,6 +166,8 @@ class Ledger:
         finished = new.status.finished
         return {
             "key": new.key,
+            "claim": new.claim or new.key,
+            "window": millis(new.event.window) if new.event.window else False,
             "entry": new_fields(new),
             "lane": layout.LANES[0 if new.first else 1],
             "due": False if finished else to_ms(now),
@@ -217,7 +220,3 @@ def _word(word: str, by: str = "", at: str = "") -> Go | Lost | Blocked:
 
 def _script(name: str) -> str:
     return files("bridge.ledger").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
-
-
-def _ms(duration: timedelta) -> int:
-    return int(duration.total_seconds() * 1000)

@@ -1,32 +1,66 @@
 """The contract between the bridge and one CRM, on one screen. A new CRM is one file beside this one.
 
 An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
-adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map).
+adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map),
+and of this package ``bodies``, ``values`` and, where the CRM's tokens expire, ``oauth``.
 """
 
-import base64
 import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
-from bridge import keys
-from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Unparsed, unique
+from bridge.errors import LookupFailed, Refusal, Unverified
+from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Prospect, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
-from bridge.sources.bodies import read_json
+from bridge.signing import any_equal
+from bridge.sources.values import basic_credentials, seconds
 
 Lookup = Generator[HttpRequest, HttpResponse, Event]
 """A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, returns the event enriched."""
 
-_EPOCH = re.compile(r"[0-9]{9,16}(\.[0-9]+)?")
-_YEARS = range(1990, 2200)  # a time outside is a number that means something else
+HIDDEN = "***"
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-webhook-secret", "x-api-key"})
+_URL_SECRET = "token"  # noqa: S105 -- the name of a parameter
+_TOKEN_IN_URL = re.compile(r"([?&](?:token|secret|key|code|access_token|auth)=)[^&#]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manual:
+    """What a user must know to connect this CRM; the table of kinds in the README is made of these.
+
+    ``where`` the URL is entered; ``proof``: how a delivery proves where it comes from; ``secret`` and ``api_token``: what to put
+    there, empty where there is nothing to put.
+    """
+
+    where: str
+    proof: str
+    secret: str
+    api_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request as the CRM itself would send it: where its secret travels in the URL or in the body, it is in there."""
+
+    body: bytes
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What must be asked of a CRM again and again, because its webhooks end by themselves. ``request`` renews, whenever it is made."""
+
+    request: HttpRequest
+    every: timedelta
 
 
 def _region(value: str) -> str:
@@ -71,11 +105,16 @@ class Source(ABC):
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    manual: ClassVar[Manual]
     settings_type: ClassVar[type[SourceSettings]] = SourceSettings
     lookup_rate: ClassVar[Rate] = Rate(count=5, seconds=1)
     """How often the CRM's API may be asked with one token."""
     strict: ClassVar[bool] = False
     """True where the sender can mend an unreadable body (422); a CRM cannot, so its delivery is kept as failed."""
+    own_types: ClassVar[bool] = False
+    """True where the sender names its events as it likes, so that a rule for a type nobody knows is no mistake."""
+    signs_url: ClassVar[bool] = False
+    """True where the URL is part of what is signed, so that the bridge must know how the CRM sees it."""
 
     def __init__(self, name: str, settings: SourceSettings) -> None:
         self.name = name
@@ -92,8 +131,8 @@ class Source(ABC):
         """The events of an authentic delivery, each standing alone. Raises ``Unreadable`` when there is no telling."""
 
     @abstractmethod
-    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
-        """The headers with which the CRM itself would send this body; for ``callbridge send``."""
+    def sign(self, body: bytes, url: str, now: datetime) -> Signed:
+        """The request with which the CRM itself would send this body; for ``callbridge send``."""
 
     # What an adapter overrides when its CRM needs it.
 
@@ -106,6 +145,24 @@ class Source(ABC):
         """The answer in the CRM's own form; None for the bridge's JSON."""
         del receipts
         return None
+
+    def secrets_in(self, delivery: Delivery) -> Iterable[str]:
+        """What in this delivery would let its reader act in the CRM or pass for it: cut out before anything is kept. Never raises.
+
+        The configured secrets and the usual headers and URL parameters are cut out in any case.
+        """
+        del delivery
+        return ()
+
+    def could_become(self, event: Event) -> Sequence[str]:
+        """The types that this event may turn out to have once it is looked up, besides its own: a CRM may say no more than ``changed``."""
+        del event
+        return ()
+
+    def prospect(self, event: Event) -> Prospect:
+        """What may still become known of this event."""
+        can = self.can_look_up(event)
+        return Prospect(can_look_up=can, types=tuple(self.could_become(event)) if can else ())
 
     def can_look_up(self, event: Event) -> bool:
         """Whether :meth:`look_up` can say more about this event with the configuration at hand."""
@@ -138,6 +195,14 @@ class Source(ABC):
             return None
         return f"the number of {record} in {self.title} is another one now" if theirs else f"{record} has no number in {self.title} any more"
 
+    def subscription(self) -> Subscription | None:
+        """For a CRM that forgets its subscribers: what renews this source's, and how often. None: it remembers them."""
+        return None
+
+    def judge_subscription(self, response: HttpResponse) -> None:
+        """Raise ``LookupFailed`` when the answer to :meth:`subscription` does not say that it was renewed."""
+        self.judge(response)
+
     def probe(self) -> HttpRequest | None:
         """A harmless read that the CRM answers when ``api_token`` is good; None where there is no token, or nothing to ask."""
         return None
@@ -167,6 +232,30 @@ class Source(ABC):
             raise Unverified(Refusal.NO_SECRET, f"source '{self.name}' has no secret configured")
         return self.secrets
 
+    def verify_shared_secret(self, delivery: Delivery, *, in_url: bool = True) -> None:
+        """For a CRM that signs nothing: one of the secrets as ``Authorization: Bearer``, ``X-Webhook-Secret``, Basic, or ``?token=`` in the URL."""
+        given = _shared_secrets(delivery, in_url=in_url)
+        if not given:
+            also = ", or as `?token=…` in the URL" if in_url else ""
+            raise Unverified(Refusal.MISSING, f"no secret: send it as `Authorization: Bearer …`, `X-Webhook-Secret` or Basic{also}")
+        expected = self.require_secret()
+        if not any(any_equal(expected, credential) for credential in given):
+            raise Unverified(Refusal.WRONG_SECRET, "the secret is not the configured one")
+
+    def with_secret_in_url(self, url: str) -> str:
+        """The URL to enter at a CRM that can prove itself in no other way."""
+        return f"{url}{'&' if '?' in url else '?'}{_URL_SECRET}={quote(self.require_secret()[0], safe='')}"
+
+    def storable(self, delivery: Delivery) -> Delivery:
+        """The delivery without what nobody must read later; it can still be read by :meth:`parse`, and gives the same events."""
+        found = {secret for secret in (*self.secrets, *self.secrets_in(delivery)) if secret}
+        longest_first = sorted({form for secret in found for form in _spellings(secret)}, key=len, reverse=True)
+        body, url = delivery.body, delivery.url
+        for secret in longest_first:
+            body, url = body.replace(secret.encode(), HIDDEN.encode()), url.replace(secret, HIDDEN)
+        headers = {name: HIDDEN if name in _SECRET_HEADERS or value in found else value for name, value in delivery.headers.items()}
+        return replace(delivery, body=body, url=_TOKEN_IN_URL.sub(rf"\1{HIDDEN}", url), headers=headers)
+
     def contact(self, *phones: object, **known: str | None) -> Contact:
         """A contact whose phones are E.164 where they can be read, in the order given, blanks left out.
 
@@ -176,77 +265,20 @@ class Source(ABC):
         return Contact(phone=next(filter(to_e164, spelled), next(iter(spelled), None)), phones=spelled, **known)
 
 
-def phone_refs(contact: Contact | None) -> tuple[str, ...]:
-    """The refs of a contact's readable numbers; what is no number ties nobody together."""
-    return tuple(f"phone:{phone}" for phone in (contact.phones if contact else ()) if to_e164(phone) == phone)
+def _shared_secrets(delivery: Delivery, *, in_url: bool) -> list[bytes]:
+    """Everything that could be the secret: Basic counts whole, and by its password, whatever the user."""
+    authorization = delivery.headers.get("authorization", "").strip()
+    scheme, _, token = authorization.partition(" ")
+    basic = basic_credentials(authorization) or b""
+    bearer = token.strip().encode() if scheme.lower() == "bearer" else b""
+    told = [value.encode() for name, value in parse_qsl(urlsplit(delivery.url).query) if name == _URL_SECRET] if in_url else []
+    given = (bearer, delivery.headers.get("x-webhook-secret", "").strip().encode(), basic, basic.partition(b":")[2], *told)
+    return [credential for credential in given if credential]
 
 
-def keeping(fresh: Contact, told: Contact | None) -> Contact:
-    """``fresh``, to be called by the number that was told, where that is still one of theirs: a look-up must not swap it for another."""
-    return replace(fresh, phone=told.phone) if told and told.phone in fresh.phones else fresh
-
-
-def text(value: object) -> str | None:
-    """An id or a name as text, whatever JSON type the CRM chose today; None when there is nothing in it."""
-    return str(value).strip() or None if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
-def seconds(value: str | None) -> float | None:
-    """A ``Retry-After`` in seconds; None for anything else."""
-    return float(value) if value and value.strip().isdecimal() else None
-
-
-def moment(value: object) -> datetime | None:
-    """A time of a payload, in UTC and to the millisecond: ISO 8601, or an epoch in s, ms or µs; None for anything else.
-
-    A time without a zone is read as UTC, which is what CRMs that leave it out mean.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    written = str(value).strip()
-    try:
-        found = _from_epoch(float(written)) if _EPOCH.fullmatch(written) else datetime.fromisoformat(written)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return found - timedelta(microseconds=found.microsecond % 1000) if found.year in _YEARS else None
-
-
-def _from_epoch(number: float) -> datetime:
-    """Seconds, milliseconds or microseconds: each is a thousand times the last, so a time of our age tells its unit."""
-    while number >= 1e11:
-        number /= 1000
-    return datetime.fromtimestamp(number, UTC)
-
-
-def basic_credentials(header: str | None) -> bytes | None:
-    """The ``user:password`` of an ``Authorization: Basic`` header; None for another scheme or broken base64."""
-    scheme, _, encoded = (header or "").strip().partition(" ")
-    try:
-        return base64.b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else None
-    except ValueError:
-        return None
-
-
-def answer(response: HttpResponse) -> dict[str, Any]:
-    """The JSON object of an API's answer. ``LookupFailed`` for anything else: a proxy's page, a cut answer."""
-    try:
-        document = read_json(response.body.encode())
-    except Unreadable as error:
-        raise LookupFailed("the API's answer is not JSON") from error
-    if not isinstance(document, dict):
-        raise LookupFailed("the API's answer is not a JSON object")
-    return document
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in place of whatever else a body has there."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def fingerprint(value: object) -> str:
-    """A short digest of a JSON value; the order of an object's names does not matter."""
-    return keys.digest(json.dumps(value, sort_keys=True))
+def _spellings(secret: str) -> set[str]:
+    """As it is, as a URL or a form writes it, and as JSON does."""
+    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
 
 
 def _filled(value: object) -> bool:

@@ -30,8 +30,9 @@ from bridge.errors import Refusal, Unreadable, Unverified
 from bridge.expressions import Expression
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
-from bridge.sources.base import Source, SourceSettings, basic_credentials, fingerprint, moment, phone_refs, text
+from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_form, read_json, read_xml
+from bridge.sources.values import fingerprint, moment, phone_refs, text
 
 BODY_HASH = Expression("body_hash")
 
@@ -94,8 +95,14 @@ class Generic(Source):
 
     kind = "generic"
     title = "Generic"
+    manual = Manual(
+        where="Zapier *Webhooks by Zapier*, Make *HTTP*, n8n *HTTP Request*, a script",
+        proof="the secret in a header, or HMAC of the body",
+        secret="any; sent as `Authorization: Bearer`, `X-Webhook-Secret` or Basic, or signing with HMAC",  # noqa: S106 -- words about it
+    )
     settings_type = GenericSettings
     strict = True
+    own_types = True
 
     settings: GenericSettings
 
@@ -105,12 +112,7 @@ class Generic(Source):
         if self.settings.hmac:
             self._verify_signature(delivery, self.settings.hmac)
             return
-        given = _credentials(delivery.headers)
-        if not given:
-            raise Unverified(Refusal.MISSING, "no secret: send it as `Authorization: Bearer …`, `X-Webhook-Secret` or Basic")
-        expected = self.require_secret()
-        if not any(any_equal(expected, credential) for credential in given):
-            raise Unverified(Refusal.WRONG_SECRET, "the secret is not the configured one")
+        self.verify_shared_secret(delivery, in_url=False)
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         """All or nothing: a sender that can mend one element of an array sends the whole array again."""
@@ -120,11 +122,11 @@ class Generic(Source):
         key = delivery.headers.get("idempotency-key") if len(body) == 1 else None
         return [self._element(place, element, delivery, key) for place, element in enumerate(body)]
 
-    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
-        del url, now
+    def sign(self, body: bytes, url: str, now: datetime) -> Signed:
+        del now
         secret = self.require_secret()[0]
         credential = {self.settings.hmac.header: self.settings.hmac.of(body, secret)} if self.settings.hmac else {"Authorization": f"Bearer {secret}"}
-        return {"Content-Type": _media_type(body), **credential}
+        return Signed(body, url, {"Content-Type": _media_type(body), **credential})
 
     def _verify_signature(self, delivery: Delivery, signature: Signature) -> None:
         given = delivery.headers.get(signature.header.lower(), "").strip()
@@ -202,15 +204,6 @@ def _media_type(body: bytes) -> str:
     if start == b"<":
         return "application/xml"
     return _FORM if start not in (b"{", b"[") and b"=" in body else "application/json"
-
-
-def _credentials(headers: Mapping[str, str]) -> list[bytes]:
-    """Everything that could be the secret: Basic counts whole, and by its password, whatever the user."""
-    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    basic = basic_credentials(headers.get("authorization")) or b""
-    bearer = token.strip().encode() if scheme.lower() == "bearer" else b""
-    given = (bearer, headers.get("x-webhook-secret", "").strip().encode(), basic, basic.partition(b":")[2])
-    return [credential for credential in given if credential]
 
 
 def _told(body: Mapping[str, Any], pointed: Mapping[str, Expression]) -> dict[str, Any]:

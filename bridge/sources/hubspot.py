@@ -31,21 +31,9 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, present, to_ms, unique
 from bridge.signing import any_equal, check_age, hmac_sha256
-from bridge.sources.base import (
-    ApiBase,
-    Lookup,
-    Source,
-    SourceSettings,
-    answer,
-    fingerprint,
-    keeping,
-    mapping,
-    moment,
-    phone_refs,
-    seconds,
-    text,
-)
+from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
+from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
 
 # HubSpot signs the URL with these escapes undone, and no others (validating-requests, "v3").
 _UNESCAPED = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -147,7 +135,14 @@ class HubSpot(Source):
 
     kind = "hubspot"
     title = "HubSpot"
+    manual = Manual(
+        where="the app's webhooks",
+        proof="HMAC-SHA256 of the URL, the body and a time (v3)",
+        secret="the app's client secret",  # noqa: S106 -- words about it
+        api_token="a private app's access token",  # noqa: S106 -- the same
+    )
     settings_type = HubSpotSettings
+    signs_url = True
     lookup_rate = Rate(count=100, seconds=10)  # private app, Free and Starter; larger plans allow 190
 
     settings: HubSpotSettings
@@ -177,15 +172,12 @@ class HubSpot(Source):
             raise Unreadable("HubSpot sends a JSON array of events")
         return [self._read(element, delivery) for element in batch]
 
-    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
+    def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         timestamp = str(to_ms(now))
         message = self._v3_message("POST", url, body, timestamp)
         signature = base64.b64encode(hmac_sha256(self.require_secret()[0].encode(), message)).decode()
-        return {
-            "Content-Type": "application/json",
-            "X-HubSpot-Signature-v3": signature,
-            "X-HubSpot-Request-Timestamp": timestamp,
-        }
+        headers = {"Content-Type": "application/json", "X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": timestamp}
+        return Signed(body, url, headers)
 
     def can_look_up(self, event: Event) -> bool:
         known = event.entity is not None and event.entity.type in _PATHS

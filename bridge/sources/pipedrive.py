@@ -39,22 +39,9 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
-from bridge.sources.base import (
-    ApiBase,
-    Lookup,
-    Source,
-    SourceSettings,
-    answer,
-    basic_credentials,
-    fingerprint,
-    keeping,
-    mapping,
-    moment,
-    phone_refs,
-    seconds,
-    text,
-)
+from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
+from bridge.sources.values import answer, basic_credentials, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
 
 _ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
 _ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}
@@ -115,6 +102,12 @@ class Pipedrive(Source):
 
     kind = "pipedrive"
     title = "Pipedrive"
+    manual = Manual(
+        where="Tools → Webhooks, v2 or v1, with HTTP Auth",
+        proof="Basic, and the company's id where it is configured",
+        secret="`user:password` as entered there",  # noqa: S106 -- words about it
+        api_token="a user's API token",  # noqa: S106 -- the same
+    )
     settings_type = PipedriveSettings
     lookup_rate = Rate(count=20, seconds=2)  # the burst of one API token on the smallest plan
 
@@ -139,10 +132,10 @@ class Pipedrive(Source):
         notice = _v1(body, meta) if "current" in body or text(body.get("event")) else _v2(body, meta)
         return [self._event(notice, delivery)]
 
-    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
-        del body, url, now
+    def sign(self, body: bytes, url: str, now: datetime) -> Signed:
+        del now
         credentials = base64.b64encode(self.require_secret()[0].encode()).decode()
-        return {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"}
+        return Signed(body, url, {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"})
 
     def can_look_up(self, event: Event) -> bool:
         if not self.api_token or event.entity is None or event.type.endswith(".deleted"):

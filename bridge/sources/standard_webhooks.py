@@ -27,8 +27,9 @@ from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal, check_age, hmac_sha256
-from bridge.sources.base import Source, SourceSettings, mapping, moment, phone_refs, text
+from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
+from bridge.sources.values import mapping, moment, phone_refs, text
 
 _SHARED, _PUBLIC = "whsec_", "whpk_"
 _HEADERS = ("webhook", "svix")
@@ -63,7 +64,13 @@ class StandardWebhooks(Source):
 
     kind = "standard_webhooks"
     title = "Standard Webhooks"
+    manual = Manual(
+        where="the sender's settings",
+        proof="HMAC-SHA256 (v1) or Ed25519 (v1a) of the id, a time and the body",
+        secret="`whsec_…`, or `whpk_…`, a public key",  # noqa: S106 -- words about it
+    )
     settings_type = StandardWebhooksSettings
+    own_types = True
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
         """Any signature of the list may match under any secret; versions that nobody knows are passed over."""
@@ -105,20 +112,15 @@ class StandardWebhooks(Source):
         )
         return [event]
 
-    def sign(self, body: bytes, url: str, now: datetime) -> dict[str, str]:
+    def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         """Only with a shared secret: the other half of a public key is the sender's alone. The id is a digest of the body."""
-        del url
         shared = next((secret for secret in self.require_secret() if not secret.startswith(_PUBLIC)), None)
         if shared is None:
             raise Unverified(Refusal.NO_SECRET, f"source '{self.name}' has only public keys, and those cannot sign")
         message_id, timestamp = f"msg_{keys.digest(body)}", str(int(now.timestamp()))
         signature = base64.b64encode(hmac_sha256(_key(shared), f"{message_id}.{timestamp}.".encode() + body)).decode()
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": f"v1,{signature}",
-        }
+        headers = {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
+        return Signed(body, url, {"Content-Type": "application/json", **headers})
 
     def _contact(self, entity: Entity | None, data: Mapping[str, Any]) -> Contact | None:
         """The nested person, or the record itself where it is one; a deal's own name and e-mail are not a person's."""

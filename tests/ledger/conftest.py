@@ -72,3 +72,8 @@ def desk(redis: Redis) -> Desk:
 @pytest.fixture
 def make_desk() -> Callable[[Redis], Desk]:
     return Desk
+
+
+@pytest.fixture
+def make_event() -> Callable[..., Event]:
+    return event

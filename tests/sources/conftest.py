@@ -1,8 +1,13 @@
 """What the tests of every adapter use: the captured bodies, and deliveries made of them."""
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ import pytest
 
 from bridge.model import Delivery, Event, HttpRequest, HttpResponse
 from bridge.sources.base import Source
+from workers.crm_api import CrmApi
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -77,3 +83,57 @@ def look_up() -> Callable[..., tuple[Event, list[HttpRequest]]]:
         pytest.fail(f"asked for more than was answered: {asked[-1]}")
 
     return hold
+
+
+@dataclass
+class FakeCrm:
+    """A CRM's API on loopback that gives the answers it was handed, one after the other, and remembers what it was asked."""
+
+    answers: deque[HttpResponse] = field(default_factory=deque)
+    asked: list[HttpRequest] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, *answers: HttpResponse) -> None:
+        self.answers.extend(answers)
+
+
+@pytest.fixture
+def fake_crm() -> Iterator[FakeCrm]:
+    """Configure a source's ``api_base`` with its ``url``, hand it answers, and talk to it through ``crm_api``."""
+    crm = FakeCrm()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            crm.asked.append(HttpRequest(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            response = crm.answers.popleft() if crm.answers else HttpResponse(500, {}, "asked for more than was answered")
+            data = response.body.encode()
+            self.send_response(response.status)
+            for name, value in {**response.headers, "content-length": str(len(data))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 -- the names http.server looks for
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name http.server gives it
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        crm.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield crm
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def crm_api() -> Iterator[CrmApi]:
+    """The worker's own client: ``crm_api.converse(source, source.look_up(event, wanted))``, ``crm_api.probe(source, source.probe())``."""
+    with closing(CrmApi(timedelta(seconds=2), pool_size=2)) as api:
+        yield api

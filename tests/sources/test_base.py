@@ -11,20 +11,8 @@ from pydantic import ValidationError
 
 from bridge.errors import LookupFailed, Refusal, Unverified
 from bridge.model import Contact, Entity, Event, HttpResponse, Stage
-from bridge.sources.base import (
-    ApiBase,
-    Source,
-    SourceSettings,
-    answer,
-    basic_credentials,
-    fingerprint,
-    keeping,
-    mapping,
-    moment,
-    phone_refs,
-    seconds,
-    text,
-)
+from bridge.sources.base import ApiBase, Source, SourceSettings
+from bridge.sources.values import answer, basic_credentials, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
 
 PRIMARY, MOBILE, UNREADABLE = "+12813322575", "+12813322576", "call after five"
 

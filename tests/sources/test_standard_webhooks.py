@@ -148,7 +148,7 @@ def test_a_public_key_is_no_shared_secret():
 
 def test_an_id_with_a_dot_is_refused_because_two_requests_would_sign_alike(now, delivered):
     source, body = standard(), '.{"type": "contact.created"}'
-    genuine = source.sign(f"1{body}".encode(), "", now)
+    genuine = source.sign(f"1{body}".encode(), "", now).headers
     shifted = genuine | {"webhook-id": f"{genuine['webhook-id']}.{genuine['webhook-timestamp']}", "webhook-timestamp": "1"}
 
     assert refusal(source, delivered(body, shifted), now) is Refusal.WRONG_SIGNATURE
@@ -170,7 +170,7 @@ def test_the_headers_of_the_two_families_are_not_mixed():
 @pytest.mark.parametrize("prefix", ["whsec_", ""])
 def test_a_secret_may_lack_its_prefix_and_its_padding(encoded, prefix, delivered, now):
     padded = f"whsec_{encoded + '=' * (-len(encoded) % 4)}"
-    headers = standard(secret=padded).sign(b"{}", "", now)
+    headers = standard(secret=padded).sign(b"{}", "", now).headers
 
     standard(secret=prefix + encoded).verify(delivered("{}", headers), now)
 
@@ -186,7 +186,7 @@ def test_nobody_can_sign_with_a_public_key(now):
         standard(secret=PUBLIC["public_key"]).sign(b"{}", "", now)
 
     assert refused.value.refusal is Refusal.NO_SECRET
-    assert standard(secret=[PUBLIC["public_key"], SHARED["secret"]]).sign(b"{}", "", now)["webhook-signature"].startswith("v1,")
+    assert standard(secret=[PUBLIC["public_key"], SHARED["secret"]]).sign(b"{}", "", now).headers["webhook-signature"].startswith("v1,")
 
 
 # What a payload means.

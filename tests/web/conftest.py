@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from bridge.app import create_app
 from bridge.config import load
 from bridge.log import JsonLines
+from bridge.sources.base import Signed
 from bridge.wiring import Services, build, clock
 
 PUBLIC = "https://bridge.example.com"
@@ -51,8 +52,8 @@ class Door:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         path = f"/webhooks/{source}{query}"
         adapter = self.services.sources[source]
-        signed = adapter.sign(raw, PUBLIC + path, clock()) if adapter.secrets else {"Content-Type": "application/json"}
-        return self.client.post(path, data=raw, headers={**signed, **(headers or {})})
+        signed = adapter.sign(raw, PUBLIC + path, clock()) if adapter.secrets else Signed(raw, PUBLIC + path, {"Content-Type": "application/json"})
+        return self.client.post(signed.url.removeprefix(PUBLIC), data=signed.body, headers={**signed.headers, **(headers or {})})
 
     def refused(self, source: str) -> list[dict[str, Any]]:
         """The ring of refused requests, the last one first."""

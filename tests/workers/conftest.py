@@ -97,7 +97,7 @@ class Bench:
         """One delivery, signed as that source would."""
         body = json.dumps(events if source == "hubspot" or len(events) > 1 else events[0]).encode()
         adapter, now = self.world.sources[source], self.clock()
-        headers = {name.lower(): value for name, value in adapter.sign(body, f"http://bridge/{source}", now).items()}
+        headers = {name.lower(): value for name, value in adapter.sign(body, f"http://bridge/{source}", now).headers.items()}
         return self.ingest.take(Delivery(source=source, body=body, url=f"http://bridge/{source}", received_at=now, headers=headers))
 
     def lead(self, event_id: str = "e1", **more: Any) -> list[Receipt]:

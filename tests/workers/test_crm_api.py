@@ -12,8 +12,9 @@ import pytest
 from bridge.errors import LookupFailed
 from bridge.model import Contact, Entity, Event, HttpRequest
 from bridge.simulator import Fault, Kind, running_simulator
-from bridge.sources.base import Lookup, Source, SourceSettings, answer
+from bridge.sources.base import Lookup, Source, SourceSettings
 from bridge.sources.hubspot import HubSpot, HubSpotSettings
+from bridge.sources.values import answer
 from workers.calls_api import LARGEST_ANSWER
 from workers.crm_api import MOST_REQUESTS, CrmApi
 

@@ -2,7 +2,7 @@
 -- in one step with the note, so that no other worker can come between.
 -- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
 --       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false}]
---       call: {campaign, phone, at ms, fact, cooldown ms}
+--       call: {campaign, phone, at ms, fact, fact_ms or false, cooldown ms}
 -- Returns per event [word, detail, detail]: go | lost | busy holder | stopped by | told by | cooled by, at | paced at
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
@@ -52,7 +52,7 @@ end
 -- The event remembers what it holds, so that it can be given back when certainly no call came of it.
 local function reserve(event, name)
   local call, caller, before = event.call, false, false
-  redis.call('SET', P .. 'fact:' .. call.fact, event.key, 'PX', dedup)
+  redis.call('SET', P .. 'fact:' .. call.fact, event.key, 'PX', call.fact_ms or dedup)
   if memory > 0 then
     caller = P .. 'called:' .. call.campaign .. ':' .. call.phone
     before = redis.call('GET', caller)

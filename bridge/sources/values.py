@@ -1,0 +1,91 @@
+"""What adapters read bodies and answers with: strangers' values in, our own out, and None for whatever cannot be read."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bridge import keys
+from bridge.errors import LookupFailed, Unreadable
+from bridge.model import Contact, HttpResponse
+from bridge.phones import to_e164
+from bridge.sources.bodies import read_json
+
+_EPOCH = re.compile(r"[0-9]{9,16}(\.[0-9]+)?")
+_YEARS = range(1990, 2200)  # a time outside is a number that means something else
+
+
+def phone_refs(contact: Contact | None) -> tuple[str, ...]:
+    """The refs of a contact's readable numbers; what is no number ties nobody together."""
+    return tuple(f"phone:{phone}" for phone in (contact.phones if contact else ()) if to_e164(phone) == phone)
+
+
+def keeping(fresh: Contact, told: Contact | None) -> Contact:
+    """``fresh``, to be called by the number that was told, where that is still one of theirs: a look-up must not swap it for another."""
+    return replace(fresh, phone=told.phone) if told and told.phone in fresh.phones else fresh
+
+
+def text(value: object) -> str | None:
+    """An id or a name as text, whatever JSON type the CRM chose today; None when there is nothing in it."""
+    return str(value).strip() or None if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def seconds(value: str | None) -> float | None:
+    """A ``Retry-After`` in seconds; None for anything else."""
+    return float(value) if value and value.strip().isdecimal() else None
+
+
+def moment(value: object) -> datetime | None:
+    """A time of a payload, in UTC and to the millisecond: ISO 8601, or an epoch in s, ms or µs; None for anything else.
+
+    A time without a zone is read as UTC, which is what CRMs that leave it out mean.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    written = str(value).strip()
+    try:
+        found = _from_epoch(float(written)) if _EPOCH.fullmatch(written) else datetime.fromisoformat(written)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found - timedelta(microseconds=found.microsecond % 1000) if found.year in _YEARS else None
+
+
+def _from_epoch(number: float) -> datetime:
+    """Seconds, milliseconds or microseconds: each is a thousand times the last, so a time of our age tells its unit."""
+    while number >= 1e11:
+        number /= 1000
+    return datetime.fromtimestamp(number, UTC)
+
+
+def basic_credentials(header: str | None) -> bytes | None:
+    """The ``user:password`` of an ``Authorization: Basic`` header; None for another scheme or broken base64."""
+    scheme, _, encoded = (header or "").strip().partition(" ")
+    try:
+        return base64.b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else None
+    except ValueError:
+        return None
+
+
+def answer(response: HttpResponse) -> dict[str, Any]:
+    """The JSON object of an API's answer. ``LookupFailed`` for anything else: a proxy's page, a cut answer."""
+    try:
+        document = read_json(response.body.encode())
+    except Unreadable as error:
+        raise LookupFailed("the API's answer is not JSON") from error
+    if not isinstance(document, dict):
+        raise LookupFailed("the API's answer is not a JSON object")
+    return document
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one in place of whatever else a body has there."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def fingerprint(value: object) -> str:
+    """A short digest of a JSON value; the order of an object's names does not matter."""
+    return keys.digest(json.dumps(value, sort_keys=True))
