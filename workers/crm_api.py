@@ -9,14 +9,17 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from bridge.errors import LookupFailed, Unreadable
+from bridge.ledger import TokenStore
 from bridge.model import Event, HttpRequest, HttpResponse
-from bridge.sources.base import Lookup, Source
+from bridge.sources.base import Lookup, Source, Subscription
+from bridge.sources.oauth import ACCESS_TOKEN, OAuthSource
 from workers.answers import TransportFailure
 from workers.calls_api import Line
+from workers.tokens import Tokens
 
 LONGEST_PAUSE = 1.0
 """Seconds that a thread may sleep for its turn at a CRM; beyond, the event waits in the ledger and the thread is free."""
@@ -39,6 +42,10 @@ _FAILURES = {
 _MISREAD = (Unreadable, LookupError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError)
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 def at_once() -> float:
     """A pace for a CRM that may be asked without limit."""
     return 0.0
@@ -47,8 +54,10 @@ def at_once() -> float:
 class CrmApi:
     """The connections to all CRMs of one worker process."""
 
-    def __init__(self, timeout: timedelta, pool_size: int) -> None:
+    def __init__(self, timeout: timedelta, pool_size: int, store: TokenStore | None = None, clock: Callable[[], datetime] = _utc_now) -> None:
+        """``store`` keeps the tokens of CRMs whose tokens expire; without it such a CRM cannot be asked."""
         self._line = Line(timeout, pool_size)
+        self._tokens = Tokens(store, self._line.send, clock) if store else None
 
     def close(self) -> None:
         self._line.close()
@@ -59,6 +68,10 @@ class CrmApi:
         source.judge(response)
         if response.status != HTTPStatus.OK:
             raise LookupFailed(f"{source.title} answered {response.status}")
+
+    def renew(self, source: Source, subscription: Subscription) -> None:
+        """Renew a subscription. Raises ``LookupFailed`` when the CRM did not."""
+        source.judge_subscription(self._ask(source, subscription.request, at_once))
 
     def converse(self, source: Source, lookup: Lookup, pace: Callable[[], float] = at_once) -> Event:
         """The event as the adapter returns it. Raises ``LookupFailed``, and nothing else, when the CRM does not help.
@@ -82,10 +95,28 @@ class CrmApi:
             raise LookupFailed(f"{source.title} is asked as often as it allows", retry_after=wait)
         if wait > 0:
             time.sleep(wait)
+        return self._with_token(source, request) if isinstance(source, OAuthSource) and source.renews else self._send(source, request)
+
+    def _with_token(self, source: OAuthSource, request: HttpRequest) -> HttpResponse:
+        """With the token of the hour; one that the CRM does not take any more is renewed once."""
+        if self._tokens is None:
+            raise LookupFailed(f"the token of {source.title} is kept in the ledger, and there is none at hand: start the bridge first")
+        token = self._tokens.current(source)
+        response = self._send(source, _carrying(token, request))
+        if source.expired(response):
+            response = self._send(source, _carrying(self._tokens.another(source, token), request))
+        return response
+
+    def _send(self, source: Source, request: HttpRequest) -> HttpResponse:
         response = self._line.send(request)
         if isinstance(response, TransportFailure):
             raise LookupFailed(f"{source.title} {_FAILURES[response]}", parked=response is TransportFailure.UNSENDABLE)
         return response
+
+
+def _carrying(token: str, request: HttpRequest) -> HttpRequest:
+    headers = {name: value.replace(ACCESS_TOKEN, token) for name, value in request.headers.items()}
+    return HttpRequest(request.method, request.url.replace(ACCESS_TOKEN, token), headers, request.body.replace(ACCESS_TOKEN, token))
 
 
 def _advance(source: Source, lookup: Lookup, response: HttpResponse | None) -> HttpRequest | Event:

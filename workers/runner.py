@@ -26,12 +26,13 @@ from rq.serializers import JSONSerializer
 from bridge import log, wiring
 from bridge.config import Config, load
 from bridge.errors import LedgerUnavailable
-from bridge.ledger import connect
+from bridge.ledger import TokenStore, connect
 from bridge.queue import wake_ups
 from workers.batch import Batch
 from workers.calls_api import CallsApi
 from workers.crm_api import CrmApi
 from workers.dispatcher import Dispatcher
+from workers.subscriptions import Subscriptions
 from workers.world import World
 
 CONCURRENCY = 32
@@ -82,7 +83,7 @@ def build_world(config: Config, concurrency: int = CONCURRENCY) -> World:
         policy=services.policy,
         sources=services.sources,
         calls_api=CallsApi(config.calls_api.base_url, timeout, wiring.tokens(config), concurrency),
-        crm_api=CrmApi(timeout, concurrency),
+        crm_api=CrmApi(timeout, concurrency, TokenStore(services.redis), wiring.clock),
         rates=wiring.rates(config),
         crm_params=config.calls_api.crm_params.value,
         clock=wiring.clock,
@@ -124,9 +125,12 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
         signal.signal(number, lambda *_: stopping.set())
     config = load(path, os.environ)
     url = wiring.redis_url(config)
-    dispatcher = Dispatcher(build_world(config, concurrency), connect(url, timeout=5.0), wake_ups(connect(url, text=False)), processes)
+    world = build_world(config, concurrency)
+    dispatcher = Dispatcher(world, connect(url, timeout=5.0), wake_ups(connect(url, text=False)), processes)
     ringing = threading.Thread(target=dispatcher.run, args=(stopping,), name="dispatcher", daemon=True)
     ringing.start()
+    subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew)
+    threading.Thread(target=subscriptions.run, args=(stopping,), name="subscriptions", daemon=True).start()
     places = [_Place(path, concurrency) for _ in range(processes)]
     parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)
     while not stopping.is_set():

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from bridge import wiring
 from bridge.config import Config
-from bridge.errors import LookupFailed
+from bridge.embedded import is_running
+from bridge.errors import LedgerUnavailable, LookupFailed
+from bridge.ledger import TokenStore, connect
 from bridge.sources.base import Source
 from workers.answers import Answer
 from workers.calls_api import CallsApi
@@ -26,9 +28,16 @@ def try_tokens(config: Config) -> Iterator[Tried]:
     calls_api = CallsApi(config.calls_api.base_url, config.calls_api.timeout, wiring.tokens(config), pool_size=1)
     for campaign in config.campaigns:
         yield _campaign(calls_api, campaign)
-    crm_api = CrmApi(config.calls_api.timeout, pool_size=1)
+    crm_api = CrmApi(config.calls_api.timeout, pool_size=1, store=_store(config))
     for source in wiring.sources(config).values():
         yield from _source(crm_api, source)
+
+
+def _store(config: Config) -> TokenStore | None:
+    """Where a running bridge keeps tokens that expire: to renew one apart from it would spend what it renews by."""
+    if config.redis.url is None and not is_running(config.data_dir):
+        return None
+    return TokenStore(connect(wiring.redis_url(config)))
 
 
 def _campaign(calls_api: CallsApi, campaign: str) -> Tried:
@@ -46,5 +55,7 @@ def _source(crm_api: CrmApi, source: Source) -> Iterator[Tried]:
         crm_api.probe(source, request)
     except LookupFailed as failed:
         yield Tried(f"source {source.name}", good=False, told=failed.message)
+    except LedgerUnavailable as away:
+        yield Tried(f"source {source.name}", good=False, told=f"its token is kept in the ledger, and {away}")
     else:
         yield Tried(f"source {source.name}", good=True, told=f"{source.title} takes its api_token")

@@ -12,3 +12,4 @@ from bridge.ledger.records import Retention as Retention
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
 from bridge.ledger.store import fact_digest as fact_digest
+from bridge.ledger.tokens import TokenStore as TokenStore

@@ -18,6 +18,9 @@ Redis: a change that an older version would misread gets a new number and a migr
     pace:<name>              string  when the next request may go (ms): campaigns' and CRMs' rate limits
     hold:<name>              string  until when (ms) a campaign is left alone because the platform asked for it
     refused:<source>         list    the last refused requests; refused:count:<source> hash: how many, by reason
+    tokens:<source>          string  the access token of a CRM whose tokens expire, and what renews it; sealed
+    renewing:<source>        string  the worker that renews it now
+    subscribed:<source>      string  there while the CRM's subscription needs no renewing
     wake                     list    one element when something became due: the dispatcher's alarm
 
 ``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``.
@@ -62,6 +65,18 @@ def ref(qualified: str) -> str:
 
 def pace(name: str) -> str:
     return f"{PREFIX}pace:{name}"
+
+
+def tokens(source: str) -> str:
+    return f"{PREFIX}tokens:{source}"
+
+
+def renewing(source: str) -> str:
+    return f"{PREFIX}renewing:{source}"
+
+
+def subscribed(source: str) -> str:
+    return f"{PREFIX}subscribed:{source}"
 
 
 def refused(source: str) -> str:

@@ -114,7 +114,7 @@ class Ledger:
 
     def refuse(self, source: str, refusal: str, request: Mapping[str, Any]) -> None:
         """Count a refused request and keep it in a small ring, so that a wrong secret can be seen and mended."""
-        with _available():
+        with available():
             pipeline = self.redis.pipeline(transaction=True)
             pipeline.hincrby(layout.refused_count(source), refusal, 1)
             pipeline.lpush(layout.refused(source), json.dumps(request))
@@ -124,7 +124,7 @@ class Ledger:
 
     def due_count(self, now: datetime) -> int:
         """How many events somebody should look at now."""
-        with _available():
+        with available():
             pipeline = self.redis.pipeline(transaction=False)
             for lane in layout.LANES:
                 pipeline.zcount(layout.due(lane), "-inf", to_ms(now))
@@ -132,27 +132,27 @@ class Ledger:
 
     def unfinished(self) -> dict[str, datetime]:
         """Every event that is not finished, and when it is looked at next."""
-        with _available():
+        with available():
             rows: list[Any] = [row for lane in layout.LANES for row in self.redis.zrange(layout.due(lane), 0, -1, withscores=True)]
         return {key: from_ms(at) for key, at in rows}
 
     def check_writable(self) -> None:
-        with _available():
+        with available():
             self.redis.set(layout.WRITABLE, 1, px=60_000)
 
     def entry(self, key: str) -> Entry | None:
-        with _available():
+        with available():
             row: dict[str, str] = self.redis.hgetall(layout.event(key))  # type: ignore[assignment]  # decode_responses
         return read_entry(key, row) if row else None
 
     def delivery(self, delivery_id: str) -> dict[str, Any] | None:
-        with _available():
+        with available():
             stored = self.redis.get(layout.delivery(delivery_id))
         return json.loads(stored) if stored else None
 
     def sharing(self, refs: Iterable[str], most: int = 1000) -> list[Entry]:
         """The events that share any of these (qualified) refs, newest first; what retention has taken is left out."""
-        with _available():
+        with available():
             pipeline = self.redis.pipeline(transaction=False)
             for ref in refs:
                 pipeline.zrevrange(layout.ref(ref), 0, most - 1)
@@ -191,7 +191,7 @@ class Ledger:
         }
 
     def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:
-        with _available():
+        with available():
             return self._scripts[name](args=[layout.PREFIX, to_ms(now), *arguments])
 
 
@@ -201,7 +201,8 @@ def fact_digest(fact: str) -> str:
 
 
 @contextmanager
-def _available() -> Iterator[None]:
+def available() -> Iterator[None]:
+    """Whatever Redis did not do becomes ``LedgerUnavailable``."""
     try:
         yield
     except RedisError as error:
