@@ -4,14 +4,16 @@ The choke point: nobody is called unless :func:`weigh` says ``call`` and the led
 cannot be read (a number, a zone) is a no.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from bridge import hours as call_hours
+from bridge import orders
 from bridge.keys import digest
-from bridge.model import CallCommand, CallPlan, CancelCommand, Event, Prospect, Status, Window, iso
+from bridge.model import OPERATOR, CallCommand, CallPlan, CancelCommand, Event, Prospect, Status, Window, from_ms, iso
 from bridge.phones import mask, to_e164
 from bridge.quantities import show_duration
 from bridge.rules import NOTHING_MORE, Call, Decision, Rule, Schedule, candidates, decide
@@ -37,7 +39,8 @@ class Outlook:
     """What would happen to an event now.
 
     ``status`` queued: go on with ``cancel`` and then ``call``, or with a look-up while ``decision.missing`` names something.
-    ``status`` waiting: look again ``at``. Anything else is where the event ends.
+    ``status`` waiting: look again ``at``, or without it when a phone number has come. Anything else is where the event ends.
+    ``erase``: when everything is stopped, forget the person.
     """
 
     decision: Decision
@@ -46,10 +49,13 @@ class Outlook:
     call: CallCommand | None = None
     cancel: CancelCommand | None = None
     at: datetime | None = None
+    erase: bool = False
 
 
 def weigh(event: Event, policy: Policy, now: datetime, prospect: Prospect = NOTHING_MORE) -> Outlook:
     """Decide an event against the rules and everything that forbids or delays a call."""
+    if event.source == OPERATOR or event.forget:
+        return _ordered(event)
     document = event.document()
     decision = decide(document, policy.rules, prospect)
     rule = decision.rule
@@ -64,9 +70,35 @@ def weigh(event: Event, policy: Policy, now: datetime, prospect: Prospect = NOTH
     return Outlook(decision=decision, status=outlook.status, reason=outlook.reason, call=outlook.call, at=outlook.at, cancel=cancel)
 
 
+def _ordered(event: Event) -> Outlook:
+    """What needs no rule: an operator's word, and the wish to be forgotten, which stops everything first."""
+    what = (
+        "the person asked to be forgotten: calls are stopped, then the records erased"
+        if event.forget
+        else "put on the do-not-call list: calls are stopped"
+    )
+    decision = Decision(None, what, (what,))
+    return Outlook(decision=decision, status=Status.QUEUED, reason=what, cancel=orders.stops(event), erase=event.forget)
+
+
+def said_no(word: str, by: str, at: datetime | None = None) -> str:
+    """What the ledger's last gate means, in one sentence that names the other event and says what would have to change."""
+    if word == "unwanted":
+        kept = json.loads(by)
+        told = ", ".join(part for part in (kept["source"], kept["note"]) if part)
+        since = f"{f'{told}, ' if told else ''}since {iso(from_ms(kept['added']))}"
+        return f"do-not-call: the number is on the list ({since}); `callbridge do-not-call remove` takes it off"
+    if word == "stopped":
+        return f"stop mark: {by} says that calls on facts this old are not wanted any more; a newer event of this person may call again"
+    if word == "told":
+        return f"same fact as {by}"
+    when = f" at {iso(at)}" if at else ""
+    return f"cooldown: {by} had the same number called in this campaign{when}, and the rule asks for a longer pause"
+
+
 def may_cancel(event: Event, rules: Sequence[Rule], prospect: Prospect = NOTHING_MORE) -> bool:
     """Whether this event could turn out to stop calls: then it is served before those that only make them."""
-    return any(rule.cancel for rule in candidates(event.document(), rules, prospect))
+    return event.forget or any(rule.cancel for rule in candidates(event.document(), rules, prospect))
 
 
 @dataclass(frozen=True, slots=True)

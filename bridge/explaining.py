@@ -1,17 +1,17 @@
 """What would happen, or did happen, and why: the same shape for a body in a file and for an event in the ledger."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from bridge.calls import call_request, cancel_request, shown
-from bridge.deciding import Outlook, Policy, weigh
+from bridge.deciding import Outlook, Policy, said_no, weigh
 from bridge.errors import LookupFailed, Unreadable, Unverified
 from bridge.ingest import read, unreadable
 from bridge.keys import cancel_key, event_key
-from bridge.ledger import Ledger, NewEntry
+from bridge.ledger import Beginning, Blocked, Ledger, NewEntry, call_gate
 from bridge.ledger.layout import qualify
 from bridge.model import Delivery, Entry, Event, HttpRequest, Status, Unparsed
 from bridge.phones import to_e164
@@ -23,11 +23,12 @@ HIDDEN = "***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explainer:
-    """Explains against one configuration. Sends nothing, and changes nothing."""
+    """Explains against one configuration, and against what is remembered where there is a ``ledger``. Sends nothing, and changes nothing."""
 
     policy: Policy
     base_url: str
     crm_params: Any = "form"
+    ledger: Ledger | None = None
 
     def delivery(self, source: Source, delivery: Delivery, now: datetime) -> dict[str, Any]:
         """What a body would lead to. A signature is reported, not required."""
@@ -57,7 +58,7 @@ class Explainer:
         if isinstance(parsed, Unparsed):
             return _unread(unreadable(source, parsed, delivery))
         key = event_key(source.name, parsed.id)
-        outlook = weigh(parsed, self.policy, now, source.prospect(parsed))
+        outlook = self._foreseen(weigh(parsed, self.policy, now, source.prospect(parsed)), parsed, key, now)
         decision = {
             "status": outlook.status.value,
             "reason": outlook.reason,
@@ -66,6 +67,22 @@ class Explainer:
             "requests": self._requests(source, parsed, outlook, key),
         }
         return {"event": parsed.document(), "event_key": key, "fact_key": parsed.fact, "decision": decision}
+
+    def _foreseen(self, outlook: Outlook, event: Event, key: str, now: datetime) -> Outlook:
+        """With what the last gate would say: stop marks, facts told before, cooldowns, the do-not-call list."""
+        if self.ledger is None:
+            return outlook
+        known = self.ledger.entry(key)
+        if known:
+            return replace(outlook, status=known.status, reason=f"received before, it would be a duplicate; {known.reason}", call=None, cancel=None)
+        if outlook.call is None or outlook.status is not Status.QUEUED:
+            return outlook
+        call = call_gate(outlook.call, event, outlook.decision.rule)
+        entry = Entry(key=key, status=Status.QUEUED, was=Status.QUEUED, reason="", event=event, accepted_at=now)
+        (verdict,) = self.ledger.foresee([Beginning(entry=entry, call=call)], now)
+        if isinstance(verdict, Blocked):
+            return replace(outlook, status=Status.SUPPRESSED, reason=said_no(verdict.word, verdict.by, verdict.at), call=None)
+        return outlook
 
     def _requests(self, source: Source, event: Event, outlook: Outlook, key: str) -> list[dict[str, Any]]:
         """In the order in which they would go out."""

@@ -8,6 +8,9 @@ from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+OPERATOR = "operator"
+"""The source of events that somebody with access to the bridge made; no configured source may be called so."""
+
 
 class Status(StrEnum):
     """Where an event stands; the contract's words."""
@@ -102,7 +105,8 @@ class Event:
     heard of it, so that two events may tell one fact. What the payload does not carry is absent, never invented.
 
     ``window`` is for a CRM that gives neither an id nor a time: the same id, or the same fact, within it is the same event
-    again, and after it another one. None: for ever, which is ``retention.dedup``.
+    again, and after it another one. None: for ever, which is ``retention.dedup``. ``absorbed`` are records that were merged into the
+    event's own: it answers to their refs from now on. ``forget``: the person asked to be forgotten.
     """
 
     source: str
@@ -118,6 +122,8 @@ class Event:
     contact: Contact | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     window: timedelta | None = None
+    absorbed: tuple[str, ...] = ()
+    forget: bool = False
 
     def document(self) -> dict[str, Any]:
         """The event document of the contract: what rules, mappings, ``explain``, API and pages see."""
@@ -138,7 +144,7 @@ class Event:
         )
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], fact: str, window: timedelta | None = None) -> "Event":
+    def from_document(cls, document: Mapping[str, Any], fact: str, window: timedelta | None = None, *, forget: bool = False) -> "Event":
         """The inverse of :meth:`document`, for what the ledger kept."""
         entity, stage, contact = (document.get(name) for name in ("entity", "stage", "contact"))
         return cls(
@@ -155,7 +161,12 @@ class Event:
             contact=Contact(**{**contact, "phones": tuple(contact.get("phones", ()))}) if contact else None,
             fields=document.get("fields", {}),
             window=window,
+            forget=forget,
         )
+
+    def forgotten(self) -> "Event":
+        """What may be kept of it when the person is to be forgotten: that there was an event, and what stops its redeliveries."""
+        return Event(source=self.source, kind=self.kind, id=self.id, type=self.type, fact="erased", received_at=self.received_at)
 
     @property
     def happened_at(self) -> datetime:

@@ -94,6 +94,7 @@ class Call(_Part):
     cooldown: Duration | None = None
     hours: Hours | None = None
     recheck: bool = False
+    wait_for_phone: Duration = timedelta(hours=24)
     schedule: Schedule | None = None
 
     @field_validator("payload")

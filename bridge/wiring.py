@@ -11,8 +11,9 @@ from bridge.deciding import Policy
 from bridge.embedded import is_running, url
 from bridge.errors import StartupError
 from bridge.ingest import Ingest
-from bridge.ledger import Ledger, Retention, connect
+from bridge.ledger import DoNotCallList, Ledger, Retention, connect
 from bridge.model import Rate
+from bridge.ordering import Ordering
 from bridge.sources import kinds
 from bridge.sources.base import Source
 
@@ -27,6 +28,7 @@ class Services:
     policy: Policy
     sources: Mapping[str, Source]
     ingest: Ingest
+    ordering: Ordering
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -35,7 +37,8 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     ledger = Ledger(redis, retention(config), call_memory(config))
     adapters, policy = sources(config), policy_of(config)
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock)
-    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest)
+    ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
+    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest, ordering=ordering)
 
 
 def sources(config: Config) -> dict[str, Source]:

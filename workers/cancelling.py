@@ -14,7 +14,6 @@ from bridge.ledger import Go, Record
 from bridge.ledger.layout import qualify
 from bridge.model import CancelCommand, Entry, Status
 from workers import policy
-from workers.answers import Outcome
 from workers.case import Case
 from workers.effects import Effect, Outside
 from workers.policy import Ending
@@ -34,6 +33,8 @@ def cancel(case: Case, command: CancelCommand) -> Generator[Effect, Any, Cancell
     if not isinstance(verdict, Go):
         return Cancelled(ended=True, record=case.blocked(verdict))
     others: list[Entry] = yield Outside(lambda: _sharing(case, command))
+    case.stopped = tuple(other.key for other in others if not other.status.finished)
+    others = [other for other in others if command.campaigns is None or other.campaign in command.campaigns]
     unanswered = tuple(other.key for other in others if other.open and not other.status.finished)
     if unanswered:
         return Cancelled(ended=True, record=case.end(policy.unanswered_yet(case.entry, case.now()), hasten=unanswered))
@@ -53,8 +54,11 @@ def _stop_all(case: Case) -> Generator[Effect, Any, Cancelled]:
         ending = policy.after_cancel(answer, case.entry, case.now())
         if ending:
             return Cancelled(ended=True, record=case.end(ending))
-        stopped = answer.outcome is Outcome.MADE and job["id"] in answer.ids
-        case.cancels = _with(case.cancels or (), place, "cancelled" if stopped else answer.note)
+        reported = yield from case.ask("report", _reader(case, job))
+        outcome = policy.cancelled_as(job["id"] in answer.ids, reported)
+        if not outcome:
+            return Cancelled(ended=True, record=case.end(policy.not_cancelled(case.entry, job["id"], case.now())))
+        case.cancels = _with(case.cancels or (), place, outcome)
     return Cancelled(ended=False, record=case.end(Ending(status=Status.DONE, reason=_summary(case.cancels or ()))))
 
 
@@ -63,15 +67,18 @@ def _sender(case: Case, job: Mapping[str, Any], place: int) -> Any:
     return lambda: case.world.calls_api.cancel(job["campaign"], [job["id"]], key)
 
 
+def _reader(case: Case, job: Mapping[str, Any]) -> Any:
+    """What became of it: whether a call is under way, or was over before, the answer to a cancel does not say."""
+    return lambda: case.world.calls_api.job_report(job["campaign"], ids=[job["id"]])
+
+
 def _sharing(case: Case, command: CancelCommand) -> list[Entry]:
-    """Calls made for the same people or the same record, on facts not newer than this one."""
+    """Events of the same people or the same record, on facts not newer than this one."""
     refs = (case.event.entity.ref,) if command.entity_only and case.event.entity else case.event.refs
     return [
         entry
         for entry in case.world.ledger.sharing(qualify(case.event.source, refs))
-        if entry.key != case.entry.key
-        and entry.event.happened_at <= case.event.happened_at
-        and (command.campaigns is None or entry.campaign in command.campaigns)
+        if entry.key != case.entry.key and entry.event.happened_at <= case.event.happened_at
     ]
 
 

@@ -11,7 +11,7 @@ from bridge.deciding import Outlook
 from bridge.errors import LookupFailed
 from bridge.ledger import Beginning, Blocked, CallGate, Lost, Record
 from bridge.log import wide
-from bridge.model import Attempt, Entry, Event, HttpRequest, Status
+from bridge.model import OPERATOR, Attempt, Entry, Event, HttpRequest, Prospect, Status
 from bridge.sources.base import Source
 from workers import policy
 from workers.answers import Answer
@@ -25,7 +25,10 @@ Told = TypeVar("Told")
 
 @dataclass(slots=True)
 class Case:
-    """``event`` and ``outlook`` are replaced as more becomes known; ``attempts`` grows with every request made."""
+    """``event`` and ``outlook`` are replaced as more becomes known; ``attempts`` grows with every request made.
+
+    ``stopped``: the unfinished events that this one stops; they are decided again at once.
+    """
 
     entry: Entry
     world: World
@@ -33,6 +36,7 @@ class Case:
     outlook: Outlook | None = None
     attempts: list[Attempt] = field(default_factory=list)
     cancels: tuple[Mapping[str, Any], ...] | None = None
+    stopped: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:
@@ -42,6 +46,10 @@ class Case:
     def known(self) -> Entry:
         """The entry, with what was learned since it was claimed."""
         return replace(self.entry, event=self.event)
+
+    def prospect(self) -> Prospect:
+        """What may still become known; of what an operator ordered, nothing."""
+        return Prospect() if self.event.source == OPERATOR else self.source.prospect(self.event)
 
     def now(self) -> datetime:
         return self.world.clock()
@@ -61,7 +69,7 @@ class Case:
         """What :mod:`workers.batch` takes to the ledger's last gate."""
         return Beginning(entry=self.known, request=request, call=call, cancels=self.cancels, rule=self._rule, trace=self._trace, **more)
 
-    def end(self, ending: Ending, *, campaign: str | None = None, hasten: tuple[str, ...] = ()) -> Record:
+    def end(self, ending: Ending, *, campaign: str | None = None, **more: Any) -> Record:
         """The record of this attempt. What was reserved for a call is given back when the event ends and certainly none was made."""
         settled = ending.settled and (ending.tells or not self.entry.open)
         # What may have been sent is unknown, whatever else it waits for.
@@ -78,10 +86,11 @@ class Case:
             cancels=self.cancels,
             free=ending.due is None and settled and not ending.called,
             trouble=ending.trouble,
-            hasten=hasten,
             hold=(f"campaign:{campaign}", ending.hold_until) if ending.hold_until and campaign else None,
             rule=self._rule,
             trace=self._trace,
+            wake=self.stopped,
+            **more,
         )
 
     def blocked(self, verdict: Blocked | Lost) -> Record | None:

@@ -9,15 +9,18 @@ from typing import Any
 from bridge.calls import call_request, phones_of
 from bridge.deciding import Outlook, weigh
 from bridge.errors import LookupFailed
-from bridge.ledger import CallGate, Go, fact_digest
-from bridge.model import CallCommand, Entry, Event, Status
+from bridge.ledger import Blocked, CallGate, Go, call_gate
+from bridge.ledger.layout import qualify
+from bridge.model import OPERATOR, CallCommand, Entry, Event, Status
 from bridge.phones import wire
 from bridge.rules import wanted_fields
+from bridge.sources.values import phone_refs
 from workers import policy
 from workers.answers import Answer, Outcome
 from workers.cancelling import cancel
 from workers.case import Case
-from workers.effects import Effect, Flow
+from workers.effects import Effect, Flow, Outside
+from workers.erasing import forget
 from workers.policy import Ending
 from workers.settling import settle
 from workers.world import World
@@ -26,18 +29,28 @@ _PEOPLE = ("phone:", "contact:")
 _OF_THIS_REQUEST_ALONE = frozenset({Outcome.REFUSED, Outcome.CANNOT, Outcome.DUPLICATED})
 """Answers that say nothing of an earlier request of the same event whose answer was lost."""
 
+_UNWANTED = frozenset({"stopped", "unwanted"})
+_FOR_GOOD = _UNWANTED | {"told"}
+
 
 def deliver(entry: Entry, world: World) -> Flow:
     """Take one claimed event as far as it goes now; the record of it, or None when another worker has it meanwhile."""
     case = Case(entry, world, entry.event)
     if entry.crashes >= policy.POISON:
         return case.end(policy.poisoned(entry))
-    if entry.event.source not in world.sources:
+    if entry.event.source not in {OPERATOR, *world.sources}:
         return case.end(policy.orphaned(entry, case.now()))
     try:
         outlook = yield from _decided(case)
     except LookupFailed as failed:
         return (yield from _not_told(case, failed))
+    return (yield from _carry_out(case, outlook))
+
+
+def _carry_out(case: Case, outlook: Outlook) -> Flow:
+    """Stop what is to be stopped, then call."""
+    if outlook.erase:
+        return (yield from forget(case))
     if outlook.cancel:
         done = yield from cancel(case, outlook.cancel)
         if done.ended or outlook.decision.rule is None or outlook.decision.rule.call is None:
@@ -49,7 +62,7 @@ def deliver(entry: Entry, world: World) -> Flow:
 
 def _decided(case: Case) -> Generator[Effect, Any, Outlook]:
     """Decide with what is known, and ask the CRM where the answer depends on what is not."""
-    prospect = case.source.prospect(case.event)
+    prospect = case.prospect()
     case.outlook = weigh(case.event, case.world.policy, case.now(), prospect)
     if prospect.can_look_up and _must_look_up(case.event, case.outlook):
         before = case.event
@@ -58,7 +71,32 @@ def _decided(case: Case) -> Generator[Effect, Any, Outlook]:
         changed = case.source.superseded(before, case.event) if _rechecks(case.outlook) else None
         if changed:
             case.outlook = Outlook(decision=case.outlook.decision, status=Status.SUPPRESSED, reason=f"superseded: {changed}")
+    if _wants_phone(case.outlook):
+        case.event = yield Outside(lambda: _with_number_told_elsewhere(case))
+        case.outlook = weigh(case.event, case.world.policy, case.now())
     return case.outlook
+
+
+def _wants_phone(outlook: Outlook) -> bool:
+    return outlook.status is Status.WAITING and outlook.at is None
+
+
+def _with_number_told_elsewhere(case: Case) -> Event:
+    """The event with the number that another event brought for the same person: it may have come after this one, which the CRM will not repeat."""
+    event = case.event
+    records = [ref for ref in event.refs if not ref.startswith("phone:")]
+    for other in case.world.ledger.sharing(qualify(event.source, tuple(records))):
+        told = other.event.contact
+        if told and told.phone and other.key != case.entry.key and _same_person(event, other.event):
+            known = replace(event.contact or told, phone=told.phone, phones=told.phones)
+            return event.knowing(contact=known, refs=phone_refs(known))
+    return event
+
+
+def _same_person(event: Event, other: Event) -> bool:
+    """One contact, by id; or one record, where none is named."""
+    ids = {contact.id for contact in (event.contact, other.contact) if contact and contact.id}
+    return len(ids) == 1 or (not ids and event.entity is not None and event.entity == other.entity)
 
 
 def _not_told(case: Case, failed: LookupFailed) -> Flow:
@@ -118,8 +156,8 @@ def _send(case: Case, command: CallCommand) -> Flow:
     request = entry.request or call_request(command, entry.key, crm_params=case.world.crm_params)
     verdict = yield case.beginning(request=request, call=_gate(case, command))
     if not isinstance(verdict, Go):
-        # A stop mark on an event whose request is still unanswered: whether there is a call to stop must be found out.
-        return (yield from settle(case)) if entry.open and getattr(verdict, "word", "") == "stopped" else case.blocked(verdict)
+        # Not wanted any more, and its request is still unanswered: whether there is a call to stop must be found out.
+        return (yield from settle(case)) if entry.open and getattr(verdict, "word", "") in _UNWANTED else case.blocked(verdict)
     answer = yield from case.ask("call", lambda: case.world.calls_api.add(command.campaign, request) if lease.lasts() else None)
     if answer is None:
         return None
@@ -143,18 +181,9 @@ class _Lease:
 
 
 def _gate(case: Case, command: CallCommand) -> CallGate:
-    rule = case.outlook.decision.rule if case.outlook else None
     rate = case.world.rates.get(command.campaign)
-    cooldown = rule.call.cooldown if rule and rule.call else None
-    return CallGate(
-        campaign=command.campaign,
-        phone=command.phone,
-        happened_at=case.event.happened_at,
-        fact=fact_digest(case.event.fact),
-        fact_window=case.event.window,
-        cooldown_ms=int((cooldown or timedelta()).total_seconds() * 1000),
-        pace_ms=rate.interval * 1000 if rate else None,
-    )
+    rule = case.outlook.decision.rule if case.outlook else None
+    return call_gate(command, case.event, rule, rate.interval * 1000 if rate else None)
 
 
 def _probed(case: Case, campaign: str) -> Generator[Effect, Any, Answer | None]:
@@ -171,7 +200,25 @@ def _not_called(case: Case, outlook: Outlook) -> Flow:
     """No call, or not now. An answer that is still owed is found out first: the call may exist."""
     if case.entry.open:
         return (yield from settle(case))
-    if outlook.status is Status.WAITING and outlook.at is None:
-        can_look_up = case.source.can_look_up(case.event)
-        return case.end(policy.without_phone(case.entry, outlook.reason, case.now(), can_look_up=can_look_up))
+    if _wants_phone(outlook):
+        return case.end(_without_phone(case, outlook), wants_phone=True)
+    if outlook.status is Status.WAITING and outlook.call:
+        verdict = yield Outside(lambda: _foreseen(case, outlook))
+        if isinstance(verdict, Blocked) and verdict.word in _FOR_GOOD:
+            return case.blocked(verdict)
     return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at))
+
+
+def _foreseen(case: Case, outlook: Outlook) -> Go | Blocked:
+    """Whoever waits for an hour and is not to be called any more need not wait for it."""
+    gate = call_gate(outlook.call, case.event, outlook.decision.rule) if outlook.call else None
+    (verdict,) = case.world.ledger.foresee([case.beginning(call=gate)], case.now())
+    return verdict
+
+
+def _without_phone(case: Case, outlook: Outlook) -> Ending:
+    """Somebody may still tell the number: the CRM when it is asked, or another event about the same record."""
+    rule = outlook.decision.rule
+    patience = rule.call.wait_for_phone if rule and rule.call else timedelta()
+    hope = case.prospect().can_look_up or any(not ref.startswith("phone:") for ref in case.event.refs)
+    return policy.without_phone(case.entry, outlook.reason, case.now(), patience if hope else timedelta())

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bridge.deciding import said_no
 from bridge.errors import LookupFailed
 from bridge.keys import digest
 from bridge.ledger import Blocked
-from bridge.model import Entry, Status
-from workers.answers import NOT_FOUND, Answer, Outcome
+from bridge.model import Entry, Status, iso
+from bridge.quantities import show_duration
+from workers.answers import NOT_FOUND, Answer, JobReport, Outcome
 
 POISON = 3
 """An event whose attempt took its worker process down this often is not tried again by itself."""
@@ -25,11 +27,10 @@ _NOT_NOW = (1, 5, 15, 30, 60, 120, 300, 600, 900)
 _UNKNOWN = (1, 2, 5, 10, 30, 60, 300, 900)
 _PARKED = (60, 120, 300, 600)
 _NO_PHONE = (30, 60, 120, 300, 900, 3600)
-_SUPPRESSED = {
-    "stopped": "stop mark: {by} says that calls on facts this old are not wanted any more",
-    "told": "same fact as {by}",
-    "cooled": "cooldown: {by} called the same number in this campaign a moment ago",
-}
+_SUPPRESSED = frozenset({"unwanted", "stopped", "told", "cooled"})
+_CANCELLED = frozenset({"cancelledByUser", "canceled"})
+_TALKING = frozenset({"inProcess", "inProgress"})
+_LOOK_FOR_PHONE = timedelta(minutes=1)
 BUSY = timedelta(milliseconds=500)
 JITTER = 0.1
 """The most that is added to a delay, as a part of it."""
@@ -114,14 +115,16 @@ def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
     return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due, trouble=True)
 
 
-def without_phone(entry: Entry, reason: str, now: datetime, *, can_look_up: bool) -> Ending:
-    """A person created before the number was typed: look again for a day, where there is somebody to ask."""
-    if not can_look_up:
+def without_phone(entry: Entry, reason: str, now: datetime, patience: timedelta) -> Ending:
+    """A person created before the number was typed: look again for as long as the rule has patience."""
+    if not patience:
         advice = "send contact.phone, or configure an api_token so that it can be looked up"
-        return Ending(status=Status.FAILED, reason=f"{reason}, and there is nobody to ask: {advice}")
-    if _too_long(entry, now):
-        return Ending(status=Status.SUPPRESSED, reason=f"{reason}, and none appeared within 24 h")
-    return Ending(status=Status.WAITING, reason=reason, due=now + delay(_NO_PHONE, len(entry.attempts), entry.key), trouble=True)
+        return Ending(status=Status.FAILED, reason=f"{reason}, and nobody is waited for to tell it: {advice}")
+    until = (entry.since or now) + patience
+    if now >= until:
+        return Ending(status=Status.SUPPRESSED, reason=f"{reason}, and none came within {show_duration(patience)}")
+    due = min(now + delay(_NO_PHONE, int((now - (entry.since or now)) / _LOOK_FOR_PHONE), entry.key), until)
+    return Ending(status=Status.WAITING, reason=f"{reason}; one is waited for until {iso(until)}", due=due, trouble=True)
 
 
 def _again(answer: Answer, entry: Entry, now: datetime) -> Ending:
@@ -157,10 +160,29 @@ def after_cancel(answer: Answer, entry: Entry, now: datetime) -> Ending | None:
     return Ending(status=Status.WAITING, reason=f"could not cancel yet: {answer.note}; sent again under the same key", due=due)
 
 
+def cancelled_as(stopped: bool, reported: Sequence[JobReport] | Answer) -> str:
+    """How a call job that was to be cancelled really is; empty when it is still to be dialled, so that the cancel must be sent again."""
+    if isinstance(reported, Answer):
+        return "cancelled" if stopped else ""
+    job = next(iter(reported), None)
+    if job is None:
+        return "cancelled" if stopped else "nothing to cancel: the campaign knows no such call job"
+    if job.finished:
+        return "cancelled" if job.status in _CANCELLED else f"already finished ({job.status})"
+    if job.status in _TALKING:
+        return "already talking: this call goes on to its end, and there will be no other"
+    return "cancelled" if stopped else ""
+
+
+def not_cancelled(entry: Entry, job_id: str, now: datetime) -> Ending:
+    due = now + delay(_UNKNOWN, len(entry.attempts), entry.key)
+    return Ending(status=Status.WAITING, reason=f"call job {job_id} is not cancelled yet, and the platform has it still; sent again", due=due)
+
+
 def after_gate(verdict: Blocked, now: datetime) -> Ending:
     """After the ledger's last gate said no, with the other event that is the reason."""
     if verdict.word in _SUPPRESSED:
-        return Ending(status=Status.SUPPRESSED, reason=_SUPPRESSED[verdict.word].format(by=verdict.by))
+        return Ending(status=Status.SUPPRESSED, reason=said_no(verdict.word, verdict.by, verdict.at))
     if verdict.word == "paced":
         return Ending(status=Status.WAITING, reason="its turn under the campaign's rate limit", due=verdict.at)
     reason = f"another event of the same person is running: {verdict.by}"

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from bridge.cli.bodies import delivery_from, parsed_headers
 from bridge.cli.options import config_option, json_option, loaded
 from bridge.config import Config
 from bridge.deciding import Policy
+from bridge.errors import LedgerUnavailable, StartupError
 from bridge.explaining import Explainer, find_entries
+from bridge.ledger import Ledger
 from bridge.sources import kinds
 from bridge.sources.base import Source
 from bridge.wiring import build, clock, policy_of, require_redis
@@ -91,11 +94,26 @@ def _with_config(name: str, config_path: str | None) -> tuple[Source, Explainer,
     if name not in config.sources:
         raise click.BadParameter(f"no source is called '{name}'; there are {', '.join(config.sources) or 'none'}", param_hint="--source")
     settings = config.sources[name]
-    return kinds()[settings.kind](name, settings), _explainer(config), config.server.public_url or f"http://{config.server.bind}"
+    explainer = replace(_explainer(config), ledger=_reachable_ledger(config))
+    return kinds()[settings.kind](name, settings), explainer, config.server.public_url or f"http://{config.server.bind}"
 
 
 def _explainer(config: Config) -> Explainer:
     return Explainer(policy=policy_of(config), base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value)
+
+
+def _reachable_ledger(config: Config) -> Ledger | None:
+    """What is remembered counts where it can be asked; a file can be explained on a machine without a bridge all the same."""
+    try:
+        require_redis(config)
+        services = build(config, redis_timeout=1.0)
+        services.ledger.due_count(clock())
+    except (StartupError, LedgerUnavailable):
+        click.echo(
+            "note: the ledger cannot be asked now, so what it remembers (duplicates, stop marks, cooldowns, do-not-call) is left out", err=True
+        )
+        return None
+    return services.ledger
 
 
 def _show(told: dict[str, Any], *, nothing: str) -> None:

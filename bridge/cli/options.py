@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import click
 
 from bridge.config import Config, find, load
 from bridge.quantities import parse_duration
+from bridge.sources.values import moment
+from bridge.wiring import clock
 
 
 class _Duration(click.ParamType[timedelta]):
@@ -24,7 +26,23 @@ class _Duration(click.ParamType[timedelta]):
             self.fail(str(error), param, ctx)
 
 
+class _Moment(click.ParamType[datetime]):
+    """A time to come: ``30d`` from now, or ISO 8601; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            found = moment(value) or clock() + parse_duration(value)
+        except ValueError:
+            self.fail(f"'{value}' is no time: write 30d, or an ISO time such as 2027-01-31T00:00:00Z", param, ctx)
+        if found <= clock():
+            self.fail(f"'{value}' is over already", param, ctx)
+        return found
+
+
 DURATION = _Duration()
+MOMENT = _Moment()
 
 config_option: Callable[[Any], Any] = click.option(
     "--config", "config_path", metavar="FILE", help="Configuration file. Default: $CALLBRIDGE_CONFIG, else ./config.yaml."

@@ -10,6 +10,7 @@ from typing import Any
 from bridge.config.environment import Filled
 from bridge.config.validation import Objection, suggest
 from bridge.config.yaml_lines import Place
+from bridge.model import OPERATOR
 
 _YES = {1, "1", "true", "t", "yes", "y", "on"}  # what pydantic takes for true; True equals 1
 _LISTS = (("source",), ("on",), ("cancel", "campaigns"), ("call", "hours", "days"))
@@ -36,6 +37,8 @@ def _check_mode(filled: Filled) -> Iterator[Objection]:
 def _check_secrets(filled: Filled) -> Iterator[Objection]:
     for name, settings in _mapping(filled.data.get("sources")).items():
         place: Place = ("sources", name)
+        if name == OPERATOR:
+            yield Objection(place, f"'{OPERATOR}' is what the bridge calls orders made by hand; give the source another name")
         secret = _mapping(settings).get("secret", "")
         if isinstance(settings, dict) and secret in ("", []) and not _yes(settings.get("insecure")):
             where = (*place, "secret") if (*place, "secret") in filled.lines else place

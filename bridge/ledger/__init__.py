@@ -1,5 +1,7 @@
 """The ledger: the durable record of what was accepted, decided, tried and done."""
 
+from bridge.ledger.do_not_call import DoNotCallList as DoNotCallList
+from bridge.ledger.do_not_call import Unwanted as Unwanted
 from bridge.ledger.records import Beginning as Beginning
 from bridge.ledger.records import Blocked as Blocked
 from bridge.ledger.records import CallGate as CallGate
@@ -9,7 +11,7 @@ from bridge.ledger.records import Mark as Mark
 from bridge.ledger.records import NewEntry as NewEntry
 from bridge.ledger.records import Record as Record
 from bridge.ledger.records import Retention as Retention
+from bridge.ledger.records import call_gate as call_gate
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
-from bridge.ledger.store import fact_digest as fact_digest
 from bridge.ledger.tokens import TokenStore as TokenStore

@@ -13,6 +13,10 @@ Redis: a change that an older version would misread gets a new number and a migr
                                      qualified by its source, a phone is the same person everywhere
     lease:<ref>              string  the one event that may be attempted for this ref now
     mark:<ref>               hash    stop marks: campaign (or *) → "<fact's time ms> <event key>"
+    alias:<ref>              string  the ref of the record that this one was merged into
+    wants:<ref>              set     the events that wait for a phone number of this record
+    do-not-call              zset    the numbers that must not be called, by when they were added (ms)
+    do-not-call:<phone>      hash    campaign (or *) → why (JSON: source, note, added, until)
     fact:<digest>            string  the event that acted on this fact
     called:<campaign>:<phone> string "<ms> <event key>" of the last call, for cooldowns
     pace:<name>              string  when the next request may go (ms): campaigns' and CRMs' rate limits
@@ -27,6 +31,7 @@ Redis: a change that an older version would misread gets a new number and a migr
 An event's hash, by field:
 
     status reason            the contract's words, and one sentence
+    forget                   there when the person asked to be forgotten
     document fact window     the event document, the fact key, and for how long it counts (ms) where that is not retention.dedup
     rule trace               which rule matched, and one line per rule tried (JSON)
     refs lane delivery       all refs as qualified here (JSON), which due set, which delivery
@@ -41,6 +46,8 @@ An event's hash, by field:
     attempts                 what was tried (JSON, the last 20)
     duplicates               how many redeliveries were turned away
 """
+
+from bridge.model import OPERATOR
 
 LAYOUT = 1
 PREFIX = f"callbridge:{LAYOUT}:"
@@ -87,10 +94,20 @@ def refused_count(source: str) -> str:
     return f"{PREFIX}refused:count:{source}"
 
 
+def unwanted(phone: str) -> str:
+    return f"{PREFIX}do-not-call:{phone}"
+
+
+UNWANTED = f"{PREFIX}do-not-call"
 WAKE = f"{PREFIX}wake"
 WRITABLE = f"{PREFIX}writable"
 
 
 def qualify(source: str, refs: tuple[str, ...]) -> list[str]:
-    """Refs as the ledger knows them: ``deal:5`` of one CRM is not ``deal:5`` of another, a phone is the same everywhere."""
+    """Refs as the ledger knows them: ``deal:5`` of one CRM is not ``deal:5`` of another, a phone is the same everywhere.
+
+    An operator names refs as they are known here.
+    """
+    if source == OPERATOR:
+        return list(refs)
     return [ref if ref.startswith("phone:") else f"{source}/{ref}" for ref in refs]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bridge import keys
 from bridge.ledger import layout
 from bridge.ledger.states import RECORDED_AS
-from bridge.model import Attempt, Entry, Event, HttpRequest, Status, from_ms, to_ms
+from bridge.model import Attempt, CallCommand, Entry, Event, HttpRequest, Status, from_ms, to_ms
+from bridge.rules import Rule
 
 ATTEMPTS_KEPT = 20
 
@@ -68,6 +70,20 @@ class CallGate:
     pace_ms: float | None = None
 
 
+def call_gate(command: CallCommand, event: Event, rule: Rule | None, pace_ms: float | None = None) -> CallGate:
+    """What must be asked about this call; the same whether it is about to go out or only foreseen."""
+    cooldown = rule.call.cooldown if rule and rule.call else None
+    return CallGate(
+        campaign=command.campaign,
+        phone=command.phone,
+        happened_at=event.happened_at,
+        fact=keys.digest(event.fact),
+        fact_window=event.window,
+        cooldown_ms=millis(cooldown) if cooldown else 0,
+        pace_ms=pace_ms,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
     """A request about to go out for an event; without a ``call`` it is a cancel."""
@@ -106,7 +122,8 @@ class Record:
 
     ``free``: certainly no call came of it, so what was reserved for one (fact, cooldown) is given back. ``trouble``: somebody
     who must answer does not, and for how long is counted. ``hasten``: events this one waits for, served first from now on like
-    itself: else it would come before them every time, and hold the person they need. ``ValueError`` where no attempt can end so.
+    itself: else it would come before them every time, and hold the person they need. ``wake``: events to be decided again at once.
+    ``wants_phone``: an event that brings a number for the same record wakes it. ``ValueError`` where no attempt can end so.
     """
 
     entry: Entry
@@ -123,6 +140,8 @@ class Record:
     free: bool = False
     trouble: bool = False
     hasten: tuple[str, ...] = ()
+    wake: tuple[str, ...] = ()
+    wants_phone: bool = False
     hold: tuple[str, datetime] | None = None
 
     def __post_init__(self) -> None:
@@ -139,7 +158,7 @@ class Record:
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
     """An event's hash as a value. ``was`` is the status a claim found it in."""
     window = timedelta(milliseconds=int(row["window"])) if "window" in row else None
-    event = Event.from_document(json.loads(row["document"]), row["fact"], window)
+    event = Event.from_document(json.loads(row["document"]), row["fact"], window, forget="forget" in row)
     return Entry(
         key=key,
         status=Status(row["status"]),
@@ -216,7 +235,7 @@ def record_fields(record: Record) -> list[str]:
 def _told(event: Event) -> dict[str, str | None]:
     """What is known of an event; a look-up may have made it more."""
     window = str(millis(event.window)) if event.window else None
-    return {"document": _json(event.document()), "fact": event.fact, "window": window}
+    return {"document": _json(event.document()), "fact": event.fact, "window": window, "forget": "1" if event.forget else None}
 
 
 def gate_arguments(gate: CallGate) -> dict[str, Any]:

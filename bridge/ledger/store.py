@@ -12,7 +12,6 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from bridge import keys
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import layout
 from bridge.ledger.records import (
@@ -36,6 +35,11 @@ from bridge.model import Entry, Rate, Status, from_ms, to_ms
 
 PAUSE = timedelta(milliseconds=250)
 """How soon an event that found its person busy is looked at again."""
+
+_SCRIPTS = {
+    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "pace", "erase")},
+    **{name: ("common", "gate", name) for name in ("begin", "foresee")},
+}
 
 REFUSED_KEPT = 20
 REFUSED_FOR = timedelta(days=7)
@@ -64,8 +68,7 @@ class Ledger:
         self.redis = redis
         self.retention = retention
         self._call_memory = int(call_memory.total_seconds() * 1000)
-        common = _script("common")
-        self._scripts = {name: redis.register_script(common + _script(name)) for name in ("accept", "claim", "begin", "record", "renew", "pace")}
+        self._scripts = {name: redis.register_script("".join(map(_script, parts))) for name, parts in _SCRIPTS.items()}
 
     def accept(self, delivery_id: str, delivery: Mapping[str, Any], new: Sequence[NewEntry], now: datetime) -> list[str]:
         """Take in one delivery, all of it or nothing, in one round trip.
@@ -82,6 +85,42 @@ class Ledger:
         """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first."""
         rows = self._run("claim", now, worker, room, millis(lease), millis(PAUSE))
         return [read_entry(row[0], dict(zip(row[2::2], row[3::2], strict=True)), Status(row[1])) for row in rows]
+
+    def foresee(self, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Blocked]:
+        """What the last gate would say to these calls, but for who is busy and whose turn it is; changes nothing."""
+        events = [
+            {
+                "key": item.entry.key,
+                "refs": qualified(item.entry.event),
+                "marks": mark_arguments(item.marks),
+                "call": gate_arguments(item.call),
+            }
+            for item in beginnings
+            if item.call
+        ]
+        answers = [_word(*answer) for answer in self._run("foresee", now, json.dumps(events))]
+        return [answer for answer in answers if not isinstance(answer, Lost)]
+
+    def erase(self, own: str, entries: Sequence[Entry], phones: Sequence[str], now: datetime) -> None:
+        """Take everything about these people out: bodies, documents, requests, what leads to them. ``own`` is the event that says so.
+
+        What stops redeliveries of their events stays.
+        """
+        events = [
+            {"key": entry.key, "document": json.dumps(entry.event.forgotten().document()), "refs": qualified(entry.event), "campaign": entry.campaign}
+            for entry in entries
+        ]
+        self._run("erase", now, own, self.retention.done, json.dumps(events), json.dumps(list(phones)))
+        with available():
+            for name in self.redis.scan_iter(layout.refused("*"), count=1000):
+                self._erase_refused(name, phones)
+
+    def _erase_refused(self, name: str, phones: Sequence[str]) -> None:
+        if self.redis.type(name) != "list":
+            return
+        for kept in map(str, self.redis.lrange(name, 0, -1)):
+            if any(phone.removeprefix("+") in kept for phone in phones):
+                self.redis.lrem(name, 0, kept)
 
     def begin(self, worker: str, lease: timedelta, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Lost | Blocked]:
         """The last gate before requests go out, and the note that they do; see ``begin.lua``."""
@@ -150,8 +189,8 @@ class Ledger:
             stored = self.redis.get(layout.delivery(delivery_id))
         return json.loads(stored) if stored else None
 
-    def sharing(self, refs: Iterable[str], most: int = 1000) -> list[Entry]:
-        """The events that share any of these (qualified) refs, newest first; what retention has taken is left out."""
+    def sharing(self, refs: Iterable[str], most: int = 0) -> list[Entry]:
+        """The events that share any of these (qualified) refs, newest first, at ``most`` so many of each; what retention took is left out."""
         with available():
             pipeline = self.redis.pipeline(transaction=False)
             for ref in refs:
@@ -174,6 +213,8 @@ class Ledger:
             "ttl": self.retention.of(new.status) if finished else False,
             "refs": qualified(new.event),
             "marks": mark_arguments(new.marks),
+            "entity": layout.qualify(new.event.source, (new.event.entity.ref,))[0] if new.event.entity else False,
+            "absorbed": layout.qualify(new.event.source, new.event.absorbed),
         }
 
     def _recorded(self, record: Record) -> dict[str, Any]:
@@ -187,17 +228,14 @@ class Ledger:
             "ttl": False if record.due else self.retention.of(record.status),
             "free": record.free,
             "hasten": list(record.hasten),
+            "wake": list(record.wake),
+            "wants_phone": record.wants_phone,
             "hold": [record.hold[0], to_ms(record.hold[1])] if record.hold else False,
         }
 
     def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:
         with available():
             return self._scripts[name](args=[layout.PREFIX, to_ms(now), *arguments])
-
-
-def fact_digest(fact: str) -> str:
-    """How a fact is spelled in a key of the ledger."""
-    return keys.digest(fact)
 
 
 @contextmanager

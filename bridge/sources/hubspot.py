@@ -11,8 +11,9 @@ Fact: the record, what happened to it (a stage is ``stage→<id>``), and ``occur
 ``deal.propertyChange`` or ``object.propertyChange`` of ``0-3``) told it. A creation has no time, being told once in a record's life.
 An association is told from both its ends and is one fact.
 
-A merge is about the record that lives on, which may be a new one. A restore is an ``….updated``: as a second ``….created``
-it would have a person called as new again. A property whose value HubSpot keeps back (``REDACTED``) is absent.
+A merge is about the record that lives on, which may be a new one, and which absorbs the others. A privacy deletion asks to be forgotten.
+A restore is an ``….updated``: as a second ``….created`` it would have a person called as new again. A property whose value HubSpot
+keeps back (``REDACTED``) is absent.
 """
 
 import base64
@@ -115,12 +116,17 @@ class _Notice:
         return self.told.get("associationRemoved") in (True, "true")
 
     @property
+    def merged(self) -> Sequence[Entity]:
+        """The objects that live on in this one."""
+        told = self.told.get("mergedObjectIds")
+        others = (self.told.get("primaryObjectId"), *(told if isinstance(told, list) else ()))
+        return [Entity(self.entity.type, other) for value in others if (other := text(value)) and other != self.entity.id]
+
+    @property
     def entities(self) -> Sequence[Entity]:
         """The object, the objects merged into it, and the one it was just tied to."""
-        merged = self.told.get("mergedObjectIds")
-        others = (self.told.get("primaryObjectId"), *(merged if isinstance(merged, list) else ()))
         tied = [self.tied] if self.tied and self.tied.type in _PATHS and not self.untied else []
-        return [self.entity, *(Entity(self.entity.type, other) for value in others if (other := text(value))), *tied]
+        return [self.entity, *self.merged, *tied]
 
 
 class HubSpotSettings(SourceSettings):
@@ -249,6 +255,8 @@ class HubSpot(Source):
             stage=Stage(after=text(notice.value)) if notice.is_stage else None,
             contact=contact,
             fields={notice.name: notice.value} if notice.name and notice.value != _KEPT_BACK else {},
+            absorbed=tuple(entity.ref for entity in notice.merged),
+            forget=notice.action == "privacyDeletion",
         )
 
     def _contact_of(self, notice: _Notice) -> Contact | None:

@@ -200,6 +200,7 @@ class Pipedrive(Source):
             stage=stage,
             contact=contact,
             fields={**notice.record, **({"previous": notice.changed} if notice.changed else {})},
+            absorbed=(f"{notice.entity}:{notice.absorbed}",) if notice.absorbed else (),
         )
 
     def _contact_of(self, notice: _Notice) -> Contact | None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bridge.ledger import Beginning, CallGate, Ledger, NewEntry, Record, Retention, fact_digest
+from bridge.keys import digest
+from bridge.ledger import Beginning, CallGate, Ledger, NewEntry, Record, Retention
 from bridge.model import Entry, Event, HttpRequest, Status
 
 T0 = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -41,7 +42,7 @@ class Desk:
     def call(self, entry: Entry, worker: str = "w1", **gate: Any) -> Any:
         """``begin`` of a call; what is not said about it is as harmless as can be."""
         more = {name: gate.pop(name) for name in ("marks",) if name in gate}
-        told = {"campaign": "welcome", "phone": "+1", "happened_at": entry.event.happened_at, "fact": fact_digest(entry.event.fact), **gate}
+        told = {"campaign": "welcome", "phone": "+1", "happened_at": entry.event.happened_at, "fact": digest(entry.event.fact), **gate}
         beginning = Beginning(entry=entry, request=REQUEST, call=CallGate(**told), **more)
         (verdict,) = self.ledger.begin(worker, LEASE, [beginning], self.now)
         return verdict

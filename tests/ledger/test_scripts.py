@@ -19,12 +19,16 @@ IN_6_2 = frozenset(
         "LPUSH",
         "LTRIM",
         "PEXPIRE",
+        "SADD",
         "SET",
+        "SMEMBERS",
+        "SREM",
         "ZADD",
         "ZRANGEBYSCORE",
         "ZREM",
         "ZREMRANGEBYSCORE",
         "ZSCORE",
+        "ZUNIONSTORE",
     ],
 )
 SINCE_7 = re.compile(r"'(?:PEXPIRE|EXPIRE)'[^\n]*'(?:NX|XX|GT|LT)'")

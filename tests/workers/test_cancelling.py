@@ -110,7 +110,7 @@ def test_a_call_that_is_over_is_a_success_with_a_note(bench, platform):
     bridge.work()
 
     assert bridge.status("stop") == "done"
-    assert "the call is over" in bridge.entry("stop").reason
+    assert "already finished (noAnswer)" in bridge.entry("stop").reason
 
 
 def test_a_cancel_whose_answer_is_lost_is_sent_again_under_its_key(bench, platform):

@@ -100,11 +100,19 @@ def test_a_crm_that_does_not_help_ends_an_attempt(failed, status):
 
 
 @pytest.mark.parametrize(
-    ("since", "can_look_up", "status"),
-    [(None, False, Status.FAILED), (None, True, Status.WAITING), (NOW - GIVE_UP - timedelta(1), True, Status.SUPPRESSED)],
+    ("since", "patience", "status"),
+    [
+        (None, timedelta(), Status.FAILED),
+        (None, timedelta(days=1), Status.WAITING),
+        (NOW - timedelta(hours=23), timedelta(days=1), Status.WAITING),
+        (NOW - timedelta(days=1), timedelta(days=1), Status.SUPPRESSED),
+    ],
 )
-def test_a_number_that_does_not_come_is_waited_for_a_day_where_there_is_somebody_to_ask(since, can_look_up, status):
-    assert policy.without_phone(replace(ENTRY, since=since), "no phone", NOW, can_look_up=can_look_up).status is status
+def test_a_number_that_does_not_come_is_waited_for_as_long_as_the_rule_has_patience(since, patience, status):
+    ending = policy.without_phone(replace(ENTRY, since=since), "no phone", NOW, patience)
+
+    assert ending.status is status
+    assert ending.due is None or ending.due <= (since or NOW) + patience
 
 
 @pytest.mark.parametrize("word", ["stopped", "told", "cooled"])

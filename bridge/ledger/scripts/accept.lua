@@ -1,9 +1,40 @@
 -- Accept one delivery: claim each event's key, write what is new, and put it where it is looked after. All or nothing.
 -- ARGV: prefix, now, dedup ms, index ms, delivery id, delivery record, delivery ms,
---       events: [{key, claim, window ms or false, entry [field, value …], lane, due or false, ttl or false, refs, marks}]
+--       events: [{key, claim, window ms or false, entry [field, value …], lane, due or false, ttl or false, refs, marks,
+--                 entity or false, absorbed}]
 -- Returns per event '' when it is new, else the status of the one that was there first.
 local dedup, index_ttl, delivery_id = ARGV[3], ARGV[4], ARGV[5]
 local answer, kept, due = {}, false, false
+
+-- What is known under a record's name is known under that of the one it was merged into, stop marks included.
+local function absorb(event)
+  for _, old in ipairs(event.absorbed) do
+    local index, taken = P .. 'ref:' .. event.entity, P .. 'ref:' .. old
+    redis.call('ZUNIONSTORE', index, 2, index, taken, 'AGGREGATE', 'MAX')
+    redis.call('PEXPIRE', index, index_ttl)
+    local marks = redis.call('HGETALL', P .. 'mark:' .. old)
+    for place = 1, #marks, 2 do
+      local at, by = string.match(marks[place + 1], '^(%d+) (.*)$')
+      leave_marks(by, { { event.entity, marks[place], at } }, dedup)
+    end
+    if old ~= event.entity then redis.call('SET', P .. 'alias:' .. old, event.entity, 'PX', index_ttl) end
+  end
+end
+
+-- A number has come for a record that others wait with.
+local function tell_those_who_want_a_phone(event)
+  local has_phone = false
+  for _, ref in ipairs(event.refs) do has_phone = has_phone or string.sub(ref, 1, 6) == 'phone:' end
+  if not has_phone then return end
+  for _, ref in ipairs(event.refs) do
+    local wanting = redis.call('SMEMBERS', P .. 'wants:' .. ref)
+    for _, key in ipairs(wanting) do
+      rouse(key)
+      due = true
+    end
+    if #wanting > 0 then redis.call('DEL', P .. 'wants:' .. ref) end
+  end
+end
 
 for i, event in ipairs(cjson.decode(ARGV[8])) do
   local name = entry_key(event.key)
@@ -14,10 +45,13 @@ for i, event in ipairs(cjson.decode(ARGV[8])) do
     answer[i] = known or 'forgotten'
   else
     answer[i], kept = '', true
+    if event.entity then absorb(event) end
+    event.refs = with_aliases(event.refs)
     redis.call('HSET', name, 'delivery', delivery_id, 'accepted', ARGV[2], 'lane', event.lane,
       'refs', cjson.encode(event.refs), unpack(event.entry))
     index_refs(event.key, event.refs, index_ttl)
     leave_marks(event.key, event.marks, dedup)
+    tell_those_who_want_a_phone(event)
     if event.ttl then redis.call('PEXPIRE', name, event.ttl) end
     if event.due then
       look_again(event.lane, event.key, event.due)

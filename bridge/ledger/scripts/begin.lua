@@ -2,35 +2,9 @@
 -- in one step with the note, so that no other worker can come between.
 -- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
 --       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false}]
---       call: {campaign, phone, at ms, fact, fact_ms or false, cooldown ms}
--- Returns per event [word, detail, detail]: go | lost | busy holder | stopped by | told by | cooled by, at | paced at
+--       call: as in gate.lua
+-- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paced at
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
-
-local function stop_mark(event)
-  for _, ref in ipairs(event.refs) do
-    for _, mark in ipairs(redis.call('HMGET', P .. 'mark:' .. ref, '*', event.call.campaign)) do
-      if mark then
-        local at, by = string.match(mark, '^(%d+) (.*)$')
-        if tonumber(at) >= event.call.at and by ~= event.key then return by end
-      end
-    end
-  end
-end
-
-local function refused(event)
-  local call = event.call
-  local by = stop_mark(event)
-  if by then return { 'stopped', by } end
-  local teller = redis.call('GET', P .. 'fact:' .. call.fact)
-  if teller and teller ~= event.key then return { 'told', teller } end
-  if call.cooldown > 0 then
-    local last = redis.call('GET', P .. 'called:' .. call.campaign .. ':' .. call.phone)
-    if last then
-      local at, caller = string.match(last, '^(%d+) (.*)$')
-      if caller ~= event.key and NOW - tonumber(at) < call.cooldown then return { 'cooled', caller, at } end
-    end
-  end
-end
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
 -- early is given a turn and keeps it, unless that has come while the campaign is held: then it is given another.
@@ -66,6 +40,7 @@ local function begin(event)
   local name = entry_key(event.key)
   local had = redis.call('HMGET', name, 'owner', 'status', 'lane')
   if had[1] ~= worker or had[2] ~= 'running' then return { 'lost' } end
+  event.refs = with_aliases(event.refs)
   leave_marks(event.key, event.marks, dedup)
   index_refs(event.key, event.refs, index_ttl)
   local busy = lease_refs(event.key, event.refs, lease)

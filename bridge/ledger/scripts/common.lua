@@ -13,6 +13,26 @@ local function index_refs(key, refs, ttl)
   end
 end
 
+-- A record that was merged into another goes on under the other's name as well as its own.
+local function with_aliases(refs)
+  local all, there = {}, {}
+  local function add(ref)
+    if not there[ref] then
+      there[ref] = true
+      all[#all + 1] = ref
+    end
+  end
+  for _, ref in ipairs(refs) do
+    add(ref)
+    local lives_on, hops = redis.call('GET', P .. 'alias:' .. ref), 0
+    while lives_on and hops < 10 do
+      add(lives_on)
+      lives_on, hops = redis.call('GET', P .. 'alias:' .. lives_on), hops + 1
+    end
+  end
+  return all
+end
+
 -- A stop mark only ever moves forward in time.
 local function leave_marks(key, marks, ttl)
   for _, mark in ipairs(marks) do
@@ -45,6 +65,14 @@ end
 
 local function look_again(lane, key, at)
   redis.call('ZADD', P .. 'due:' .. lane, at, key)
+end
+
+-- Looked at at once, where it is not finished.
+local function rouse(key)
+  local lane = redis.call('HGET', entry_key(key), 'lane')
+  if lane and tonumber(redis.call('ZSCORE', P .. 'due:' .. lane, key) or NOW) > NOW and redis.call('HGET', entry_key(key), 'status') ~= 'running' then
+    redis.call('ZADD', P .. 'due:' .. lane, NOW, key)
+  end
 end
 
 local function wake()

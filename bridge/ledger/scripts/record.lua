@@ -1,7 +1,7 @@
 -- What came of an attempt, written by the worker that holds the lease and by nobody else.
 -- ARGV: prefix, now, worker, index ms,
 --       events: [{key, refs, entry [field, value …], gone [field …], due or false, ttl or false, free, trouble,
---                 hasten [key …], hold [name, ms] or false}]
+--                 hasten [key …], wake [key …], wants_phone, hold [name, ms] or false}]
 -- Returns per event 1, or 0 when the lease was lost meanwhile: then another worker's word counts.
 local worker, index_ttl = ARGV[3], ARGV[4]
 
@@ -39,10 +39,21 @@ local function hasten(key)
   redis.call('HSET', entry_key(key), 'lane', 'first')
 end
 
+local function want_phone(event)
+  for _, ref in ipairs(event.refs) do
+    if string.sub(ref, 1, 6) ~= 'phone:' then
+      redis.call('SADD', P .. 'wants:' .. ref, event.key)
+      redis.call('PEXPIRE', P .. 'wants:' .. ref, index_ttl)
+    end
+  end
+end
+
 local function record(event)
   local name = entry_key(event.key)
-  local had = redis.call('HMGET', name, 'owner', 'status', 'lane')
+  local had = redis.call('HMGET', name, 'owner', 'status', 'lane', 'refs')
   if had[1] ~= worker or had[2] ~= 'running' then return 0 end
+  release_refs(event.key, cjson.decode(had[4]))
+  event.refs = with_aliases(event.refs)
   redis.call('HSET', name, 'refs', cjson.encode(event.refs), unpack(event.entry))
   redis.call('HDEL', name, 'owner', 'until', unpack(event.gone))
   index_refs(event.key, event.refs, index_ttl)
@@ -50,6 +61,9 @@ local function record(event)
   if event.trouble then redis.call('HSETNX', name, 'since', ARGV[2]) end
   if event.free then give_back(name, event.key) end
   for _, key in ipairs(event.hasten) do hasten(key) end
+  for _, key in ipairs(event.wake) do rouse(key) end
+  if #event.wake > 0 then wake() end
+  if event.wants_phone then want_phone(event) end
   if event.hold then hold(event.hold[1], event.hold[2]) end
   if event.due then
     look_again(had[3], event.key, event.due)

@@ -1,0 +1,208 @@
+"""``callbridge do-not-call``: the list of numbers that nobody calls."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bridge.cli.options import MOMENT, config_option, json_option, loaded
+from bridge.ledger import Unwanted
+from bridge.ledger.do_not_call import EVERY_CAMPAIGN
+from bridge.model import iso
+from bridge.phones import to_e164
+from bridge.wiring import Services, build, clock, require_redis
+
+NOTHING_MATCHED = 3
+COLUMNS = ("phone", "campaign", "source", "note", "added", "until")
+
+_region = click.option("--region", metavar="CC", help="Country of numbers written without a country code, such as US or DE.")
+_campaign = click.option("--campaign", help="Only in this campaign. Default: in every one.")
+
+
+@click.group("do-not-call")
+def do_not_call() -> None:
+    """Numbers that nobody calls, in one campaign or in all. Adding one also stops the calls it waits for."""
+
+
+@do_not_call.command()
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@_campaign
+@click.option("--until", type=MOMENT, help="When it ends: 30d from now, or an ISO time. Default: never.")
+@click.option("--source", "told_by", default="operator", show_default=True, help="Who asked for it.")
+@click.option("--note", default="", help="Why; shown as the reason of every call that is not made.")
+@_region
+@config_option
+def add(phones: tuple[str, ...], region: str | None, config_path: str | None, **entry: Any) -> None:
+    """Put numbers on the list."""
+    services = _services(config_path)
+    campaign = _known_campaign(services, entry["campaign"])
+    numbers = [_number(phone, region) for phone in phones]
+    now = clock()
+    entries = [
+        Unwanted(phone=phone, campaign=campaign, source=entry["told_by"], note=entry["note"], added=now, until=entry["until"]) for phone in numbers
+    ]
+    stopped = services.ordering.do_not_call(entries)
+    click.echo(f"{_counted(len(entries))} on the list.{_stopping(stopped)}")
+
+
+@do_not_call.command()
+@click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
+@_campaign
+@_region
+@config_option
+def remove(phones: tuple[str, ...], campaign: str | None, region: str | None, config_path: str | None) -> None:
+    """Take numbers off the list. Calls that it prevented are not made up for. Exit 3 when none was on it."""
+    services = _services(config_path)
+    gone = [services.ordering.list.remove(_number(phone, region), campaign) for phone in phones]
+    missing = [phone for phone, entries in zip(phones, gone, strict=True) if not entries]
+    click.echo(f"{_counted(len(phones) - len(missing))} now off the list." + (f" Not on it: {', '.join(missing)}." if missing else ""))
+    sys.exit(0 if len(missing) < len(phones) else NOTHING_MATCHED)
+
+
+@do_not_call.command("list")
+@click.argument("phone", required=False)
+@_region
+@config_option
+@json_option
+def list_(phone: str | None, region: str | None, config_path: str | None, *, as_json: bool) -> None:
+    """Show the list, or what stands against one PHONE. Exit 3 when nothing does."""
+    entries = _services(config_path).ordering.list
+    found = list(entries.of(_number(phone, region)) if phone else entries.all())
+    if as_json:
+        click.echo(json.dumps([_row(entry) for entry in found], ensure_ascii=False, indent=2))
+    else:
+        _show(found)
+    sys.exit(0 if found else NOTHING_MATCHED)
+
+
+@do_not_call.command("import")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@click.option("--skip-bad", is_flag=True, help="Import the good lines although there are bad ones.")
+@_region
+@config_option
+def import_(file: TextIO, region: str | None, config_path: str | None, *, skip_bad: bool) -> None:
+    """Import a CSV FILE (- for standard input): a column `phone`, and any of campaign, source, note, until.
+
+    All lines are checked first; with a bad one nothing is imported, and the bad ones are named. Exit 1 when there were any.
+    """
+    services = _services(config_path)
+    read = list(_read(file, services, region))
+    good, bad = [entry for entry in read if isinstance(entry, Unwanted)], [entry for entry in read if isinstance(entry, _Bad)]
+    for line in bad:
+        click.echo(f"line {line.number}: {line.why}", err=True)
+    if bad and not skip_bad:
+        click.echo(f"Nothing was imported: {len(bad)} of {len(read)} lines are bad. Correct them, or import the rest with --skip-bad.", err=True)
+        sys.exit(1)
+    stopped = services.ordering.do_not_call(good)
+    click.echo(f"{_counted(len(good))} on the list.{_stopping(stopped)}")
+    sys.exit(1 if bad else 0)
+
+
+@do_not_call.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@config_option
+def export(file: Path | None, config_path: str | None) -> None:
+    """Write the list as CSV, to FILE or to standard output; `import` takes it back."""
+    entries = _services(config_path).ordering.list.all()
+    written = StringIO()
+    writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    count = sum(1 for entry in entries if writer.writerow(_row(entry)))
+    if file:
+        file.write_text(written.getvalue(), encoding="utf-8")
+        click.echo(f"{count} entries in {file}.")
+    else:
+        click.echo(written.getvalue(), nl=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    number: int
+    why: str
+
+
+def _read(file: TextIO, services: Services, region: str | None) -> Iterator[Unwanted | _Bad]:
+    rows = csv.DictReader(file, skipinitialspace=True)
+    names = [name.strip().lower() for name in rows.fieldnames or ()]
+    if "phone" not in names:
+        yield _Bad(1, f"the first line must name the columns, and one of them `phone`; it says: {', '.join(names) or 'nothing'}")
+        return
+    rows.fieldnames = names
+    for row in rows:
+        try:
+            yield _entry({name: (value or "").strip() for name, value in row.items() if isinstance(value, str)}, services, region)
+        except ValueError as wrong:
+            yield _Bad(rows.line_num, str(wrong))
+
+
+def _entry(row: dict[str, str], services: Services, region: str | None) -> Unwanted:
+    phone, campaign = to_e164(row["phone"], region), row.get("campaign") or EVERY_CAMPAIGN
+    if phone is None:
+        raise ValueError(f"'{row['phone']}' is no phone number: write it with + and the country code, or give --region")
+    if campaign not in {EVERY_CAMPAIGN, *services.config.campaigns}:
+        raise ValueError(f"no campaign is called '{campaign}'")
+    until = _moment(row.get("until", ""))
+    return Unwanted(phone=phone, campaign=campaign, source=row.get("source") or "import", note=row.get("note", ""), added=clock(), until=until)
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        return MOMENT.convert(written, None, None) if written else None
+    except click.BadParameter as wrong:
+        raise ValueError(wrong.message) from wrong
+
+
+def _services(config_path: str | None) -> Services:
+    config = loaded(config_path)[1]
+    require_redis(config)
+    return build(config)
+
+
+def _known_campaign(services: Services, campaign: str | None) -> str:
+    if campaign is not None and campaign not in services.config.campaigns:
+        raise click.BadParameter(f"no campaign is called '{campaign}'; there are {', '.join(services.config.campaigns)}", param_hint="--campaign")
+    return campaign or EVERY_CAMPAIGN
+
+
+def _number(written: str, region: str | None) -> str:
+    phone = to_e164(written, region)
+    if phone is None:
+        raise click.BadParameter(f"'{written}' is no phone number: write it with + and the country code, or give --region", param_hint="PHONE")
+    return phone
+
+
+def _row(entry: Unwanted) -> dict[str, str]:
+    return {
+        "phone": entry.phone,
+        "campaign": entry.campaign,
+        "source": entry.source,
+        "note": entry.note,
+        "added": iso(entry.added),
+        "until": iso(entry.until) if entry.until else "",
+    }
+
+
+def _show(entries: Iterable[Unwanted]) -> None:
+    table = Table(box=None, header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column)
+    for entry in entries:
+        table.add_row(*({**_row(entry), "campaign": "every" if entry.campaign == EVERY_CAMPAIGN else entry.campaign}[name] for name in COLUMNS))
+    Console().print(table if table.row_count else "Nobody is on the list.")
+
+
+def _counted(numbers: int) -> str:
+    return f"{numbers} number{'s are' if numbers != 1 else ' is'}"
+
+
+def _stopping(numbers: int) -> str:
+    return f" Calls that {numbers} of them may be waiting for are being stopped." if numbers else ""

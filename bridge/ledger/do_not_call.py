@@ -1,0 +1,100 @@
+"""The do-not-call list: numbers that nobody calls, in one campaign or in all, until a date or for good.
+
+The last gate (``gate.lua``) asks it before every call; here it is written and read.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
+
+from bridge.ledger import layout
+from bridge.ledger.store import available
+from bridge.model import from_ms, to_ms
+
+EVERY_CAMPAIGN = "*"
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """One entry: ``phone`` in E.164, ``campaign`` or :data:`EVERY_CAMPAIGN`; ``source`` says who asked, ``until`` None is for good."""
+
+    phone: str
+    added: datetime
+    campaign: str = EVERY_CAMPAIGN
+    source: str = ""
+    note: str = ""
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
+
+class DoNotCallList:
+    """Raises ``LedgerUnavailable`` when Redis does not take it."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def add(self, entries: Iterable[Unwanted]) -> None:
+        """An entry for the same number and campaign replaces the one before."""
+        with available():
+            pipeline = self._redis.pipeline(transaction=True)
+            for entry in entries:
+                pipeline.hset(layout.unwanted(entry.phone), entry.campaign, _written(entry))
+                pipeline.zadd(layout.UNWANTED, {entry.phone: to_ms(entry.added)})
+            pipeline.execute()
+
+    def remove(self, phone: str, campaign: str | None = None) -> int:
+        """Take a number off the list, for one campaign or (None) altogether; how many entries that were."""
+        key = layout.unwanted(phone)
+        with available():
+            found = [str(name) for name in self._redis.hkeys(key)]
+            gone = [name for name in found if campaign in {None, name}]
+            pipeline = self._redis.pipeline(transaction=True)
+            if gone:
+                pipeline.hdel(key, *gone)
+            if len(gone) == len(found):
+                pipeline.zrem(layout.UNWANTED, phone)
+            pipeline.execute()
+        return len(gone)
+
+    def of(self, phone: str) -> list[Unwanted]:
+        """What stands against a number, run-out entries included."""
+        with available():
+            kept: dict[str, str] = self._redis.hgetall(layout.unwanted(phone))  # type: ignore[assignment]  # not asynchronous
+        return [_read(phone, campaign, written) for campaign, written in sorted(kept.items())]
+
+    def all(self) -> Iterator[Unwanted]:
+        """Every entry, the number added last first; read in pages, so that the list may be long."""
+        start = 0
+        while phones := self._page(start):
+            for phone in phones:
+                yield from self.of(phone)
+            start += len(phones)
+
+    def known(self, phones: Sequence[str]) -> list[str]:
+        """Those of the numbers that events in the ledger are about: there may be calls to stop."""
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for phone in phones:
+                pipeline.exists(layout.ref(f"phone:{phone}"))
+            return [phone for phone, there in zip(phones, pipeline.execute(), strict=True) if there]
+
+    def _page(self, start: int) -> list[str]:
+        with available():
+            return [str(phone) for phone in self._redis.zrevrange(layout.UNWANTED, start, start + _PAGE - 1)]
+
+
+def _written(entry: Unwanted) -> str:
+    until = to_ms(entry.until) if entry.until else None
+    return json.dumps({"source": entry.source, "note": entry.note, "added": to_ms(entry.added), "until": until})
+
+
+def _read(phone: str, campaign: str, written: str) -> Unwanted:
+    kept = json.loads(written)
+    until = from_ms(kept["until"]) if kept["until"] else None
+    return Unwanted(phone=phone, campaign=campaign, source=kept["source"], note=kept["note"], added=from_ms(kept["added"]), until=until)

@@ -1,0 +1,31 @@
+-- Forget people: what was received from them and decided about them goes, what stops redeliveries stays.
+-- ARGV: prefix, now, own key, ttl ms, events: [{key, document, refs, campaign or null}], phones
+local own, ttl = ARGV[3], ARGV[4]
+local phones = cjson.decode(ARGV[6])
+
+local function forget_phone(phone, campaign)
+  redis.call('DEL', P .. 'ref:phone:' .. phone, P .. 'mark:phone:' .. phone, P .. 'wants:phone:' .. phone)
+  if type(campaign) == 'string' then redis.call('DEL', P .. 'called:' .. campaign .. ':' .. phone) end
+end
+
+local function erase(event)
+  local name = entry_key(event.key)
+  local had = redis.call('HMGET', name, 'status', 'lane', 'delivery', 'refs')
+  if not had[1] then return end
+  if had[3] then redis.call('DEL', P .. 'delivery:' .. had[3]) end
+  for _, ref in ipairs(cjson.decode(had[4] or '[]')) do
+    redis.call('ZREM', P .. 'ref:' .. ref, event.key)
+    redis.call('SREM', P .. 'wants:' .. ref, event.key)
+  end
+  for _, phone in ipairs(phones) do forget_phone(phone, event.campaign) end
+  if event.key == own then return end
+  redis.call('HDEL', name, 'request', 'attempts', 'cancels', 'held', 'jobs', 'open', 'asked', 'owner', 'until', 'slot', 'forget')
+  redis.call('HSET', name, 'document', event.document, 'fact', 'erased', 'trace', '[]', 'refs', '[]')
+  if redis.call('ZREM', P .. 'due:' .. had[2], event.key) == 1 then
+    redis.call('HSET', name, 'status', 'suppressed')
+    redis.call('PEXPIRE', name, ttl)
+  end
+  redis.call('HSET', name, 'reason', 'erased: the person asked to be forgotten')
+end
+
+for _, event in ipairs(cjson.decode(ARGV[5])) do erase(event) end
