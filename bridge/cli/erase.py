@@ -3,26 +3,28 @@
 import json
 import sys
 import time
+from datetime import timedelta
 
 import click
 
-from bridge.cli.options import config_option, json_option, loaded
+from bridge.cli.options import DURATION, config_option, json_option, loaded
 from bridge.errors import StartupError
 from bridge.model import Entry
 from bridge.ordering import person_refs
+from bridge.quantities import show_duration
 from bridge.wiring import Services, build, require_redis
 
 NOTHING_MATCHED = 3
-_PATIENCE = 30.0
 
 
 @click.command()
 @click.argument("who", metavar="PHONE|REF")
 @click.option("--source", help="The source that REF belongs to. Default: every configured one.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--wait", "patience", type=DURATION, default="30s", show_default=True, help="How long to wait until the workers have done it.")
 @config_option
 @json_option
-def erase(who: str, source: str | None, config_path: str | None, *, yes: bool, as_json: bool) -> None:
+def erase(who: str, source: str | None, patience: timedelta, config_path: str | None, *, yes: bool, as_json: bool) -> None:
     """Erase what is remembered of a person, by PHONE (with its country code) or REF (such as contact:101).
 
     Calls that wait or are planned are stopped first. Webhooks already received stay recognised as repeats. The do-not-call list stays
@@ -42,19 +44,19 @@ def erase(who: str, source: str | None, config_path: str | None, *, yes: bool, a
         sys.exit(NOTHING_MATCHED)
     if not yes:
         click.confirm(f"{len(found)} events are about this person. Stop their calls and erase what was received? It cannot be undone", abort=True)
-    _report(_carried_out(services, services.ordering.erase(refs)), as_json=as_json)
+    _report(_carried_out(services, services.ordering.erase(refs), patience), as_json=as_json)
 
 
-def _carried_out(services: Services, key: str) -> Entry:
+def _carried_out(services: Services, key: str, patience: timedelta) -> Entry:
     """The workers do it, since there may be a call to stop."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + patience.total_seconds()
     while True:
         entry = services.ledger.entry(key)
         if entry and entry.status.finished:
             return entry
         if time.monotonic() > until:
             why = f" It says: {entry.reason}." if entry else ""
-            raise StartupError(f"ordered, but not done within {_PATIENCE:.0f} s: are workers running?{why} `callbridge explain {key}` tells")
+            raise StartupError(f"ordered, but not done within {show_duration(patience)}: are workers running?{why} `callbridge explain {key}` tells")
         time.sleep(0.1)
 
 

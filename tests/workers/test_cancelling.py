@@ -253,3 +253,45 @@ def test_a_stop_finds_a_call_by_the_person_when_nothing_else_ties_them(bench, pl
     bridge.work()
 
     assert [call["status"] for call in platform.calls] == ["cancelledByUser"]
+
+
+def test_a_call_under_way_is_said_to_be_under_way(bench, platform):
+    bridge = bench()
+    bridge.lead("call", occurred_at=EARLY, **LEAD)
+    bridge.work()
+    platform.ask("POST", f"jobs/{platform.calls[0]['id']}", {"status": "inProcess"})
+    bridge.lead("stop", type="lead.deleted", occurred_at=LATE, **LEAD)
+
+    bridge.work()
+
+    assert bridge.status("stop") == "done"
+    assert "already talking" in bridge.entry("stop").reason
+
+
+def test_it_is_not_cancelled_before_the_platform_says_so(bench, platform):
+    bridge = bench()
+    bridge.lead("call", occurred_at=EARLY, **LEAD)
+    bridge.work()
+    bridge.lead("stop", type="lead.deleted", occurred_at=LATE, **LEAD)
+    platform.fault("5xx", times=2, endpoint="callJob/cancel")
+
+    bridge.work()
+
+    assert bridge.status("stop") == "waiting"
+    bridge.work_through(8, seconds=5)
+    assert bridge.status("stop") == "done"
+    assert [call["status"] for call in platform.calls] == ["cancelledByUser"]
+
+
+def test_a_stop_ends_what_waits_for_call_hours_at_once(bench, platform):
+    hours = {"days": ["mon"], "from": "03:00", "to": "03:01"}
+    bridge = bench({**CALL, "call": {"campaign": "welcome", "hours": hours}}, STOP)
+    bridge.lead("call", occurred_at=EARLY, **LEAD)
+    bridge.work()
+    assert bridge.status("call") == "waiting"
+
+    bridge.lead("stop", type="lead.deleted", occurred_at=LATE, **LEAD)
+    bridge.work_through(2)
+
+    assert statuses(bridge, "call", "stop") == ["suppressed", "done"]
+    assert "crm:stop" in bridge.entry("call").reason
