@@ -81,6 +81,10 @@ def _ordered(event: Event) -> Outlook:
     return Outlook(decision=decision, status=Status.QUEUED, reason=what, cancel=orders.stops(event), erase=event.forget)
 
 
+FOR_GOOD = frozenset({"stopped", "unwanted", "told"})
+"""Answers of the last gate that waiting does not change: who waits for an hour is told at once."""
+
+
 def said_no(word: str, by: str, at: datetime | None = None) -> str:
     """What the ledger's last gate means, in one sentence that names the other event and says what would have to change."""
     if word == "unwanted":

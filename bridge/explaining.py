@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from bridge.calls import call_request, cancel_request, shown
-from bridge.deciding import Outlook, Policy, said_no, weigh
+from bridge.deciding import FOR_GOOD, Outlook, Policy, said_no, weigh
 from bridge.errors import LookupFailed, Unreadable, Unverified
 from bridge.ingest import read, unreadable
 from bridge.keys import cancel_key, event_key
@@ -75,12 +75,12 @@ class Explainer:
         known = self.ledger.entry(key)
         if known:
             return replace(outlook, status=known.status, reason=f"received before, it would be a duplicate; {known.reason}", call=None, cancel=None)
-        if outlook.call is None or outlook.status is not Status.QUEUED:
+        if outlook.call is None or outlook.status not in {Status.QUEUED, Status.WAITING}:
             return outlook
         call = call_gate(outlook.call, event, outlook.decision.rule)
         entry = Entry(key=key, status=Status.QUEUED, was=Status.QUEUED, reason="", event=event, accepted_at=now)
         (verdict,) = self.ledger.foresee([Beginning(entry=entry, call=call)], now)
-        if isinstance(verdict, Blocked):
+        if isinstance(verdict, Blocked) and (outlook.status is Status.QUEUED or verdict.word in FOR_GOOD):
             return replace(outlook, status=Status.SUPPRESSED, reason=said_no(verdict.word, verdict.by, verdict.at), call=None)
         return outlook
 

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from bridge.calls import call_request, phones_of
-from bridge.deciding import Outlook, weigh
+from bridge.deciding import FOR_GOOD, Outlook, weigh
 from bridge.errors import LookupFailed
 from bridge.ledger import Blocked, CallGate, Go, call_gate
 from bridge.ledger.layout import qualify
@@ -30,7 +30,6 @@ _OF_THIS_REQUEST_ALONE = frozenset({Outcome.REFUSED, Outcome.CANNOT, Outcome.DUP
 """Answers that say nothing of an earlier request of the same event whose answer was lost."""
 
 _UNWANTED = frozenset({"stopped", "unwanted"})
-_FOR_GOOD = _UNWANTED | {"told"}
 
 
 def deliver(entry: Entry, world: World) -> Flow:
@@ -204,7 +203,7 @@ def _not_called(case: Case, outlook: Outlook) -> Flow:
         return case.end(_without_phone(case, outlook), wants_phone=True)
     if outlook.status is Status.WAITING and outlook.call:
         verdict = yield Outside(lambda: _foreseen(case, outlook))
-        if isinstance(verdict, Blocked) and verdict.word in _FOR_GOOD:
+        if isinstance(verdict, Blocked) and verdict.word in FOR_GOOD:
             return case.blocked(verdict)
     return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at))
 
