@@ -1,4 +1,4 @@
-"""How many interleavings: a few hundred steps by default, ``CALLBRIDGE_EXAMPLES=3000`` (``make properties``) for the long form."""
+"""How many interleavings: some by default, ``CALLBRIDGE_EXAMPLES=3000`` (``make properties``) for the long form."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from bridge.simulator import running_simulator
 
 @pytest.fixture(scope="session")
 def examples() -> int:
-    return int(os.environ.get("CALLBRIDGE_EXAMPLES", "60"))
+    return int(os.environ.get("CALLBRIDGE_EXAMPLES", "200"))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import requests
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -474,6 +475,7 @@ class Lives(RuleBasedStateMachine):
         assert [(call["id"], call["status"]) for call in self.bridge.calls()] == before
 
 
+@pytest.mark.timeout(3600)
 def test_whatever_happens_the_right_people_are_called_once_and_nobody_else(redis_url: str, simulator_url: str, examples: int) -> None:
     machine = type("Lives", (Lives,), {"redis_url": redis_url, "simulator_url": simulator_url})
     chosen = settings(
