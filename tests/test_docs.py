@@ -26,7 +26,8 @@ def load_text(written: str) -> Config:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(f"campaigns: {{welcome: {{token: t}}}}\n{written}")
-        return load(path, dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)", written), "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0:y"))
+        secret = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
+        return load(path, {name: f"{secret}:y" if name == "PIPEDRIVE_SECRET" else secret for name in re.findall(r"\$\{([A-Z_0-9]+)", written)})
 
 
 def blocks(language: str) -> list[str]:

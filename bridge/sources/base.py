@@ -111,6 +111,8 @@ class Source(ABC):
     """How often the CRM's API may be asked with one token."""
     strict: ClassVar[bool] = False
     """True where the sender can mend an unreadable body (422); a CRM cannot, so its delivery is kept as failed."""
+    sends_again: ClassVar[bool] = True
+    """False for a CRM that delivers once and never again, whatever it is answered: what Redis cannot take is kept on disk."""
     own_types: ClassVar[bool] = False
     """True where the sender names its events as it likes, so that a rule for a type nobody knows is no mistake."""
     signs_url: ClassVar[bool] = False
