@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 
 from flask import Flask, Response
 from redis.exceptions import RedisError
@@ -36,7 +37,10 @@ def create_app(services: Services) -> Flask:
 def from_environment() -> Flask:
     """For gunicorn: ``bridge.app:from_environment()`` with ``CALLBRIDGE_CONFIG`` naming the configuration."""
     log.configure()
-    return create_app(build(load(find(None, os.environ), os.environ), redis_timeout=1.0))
+    services = build(load(find(None, os.environ), os.environ), redis_timeout=1.0)
+    if services.ingest.spool:
+        threading.Thread(target=services.ingest.spool.run, args=(services.ingest.take_in, threading.Event()), name="spool", daemon=True).start()
+    return create_app(services)
 
 
 def public_url(services: Services) -> str:

@@ -1,20 +1,20 @@
 """The use case of the web side: verify → parse → decide → accept. Nothing here knows HTTP or waits for anybody but Redis."""
 
-import base64
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from bridge import keys
 from bridge.deciding import Policy, may_cancel, weigh
+from bridge.deliveries import kept
 from bridge.errors import LedgerUnavailable, Unreadable, Unverified
 from bridge.keys import digest, event_key
 from bridge.ledger import Ledger, Mark, NewEntry
 from bridge.ledger.layout import qualify
-from bridge.model import Delivery, Event, Receipt, Status, Unparsed, iso, to_ms
+from bridge.model import Delivery, Event, Receipt, Status, Unparsed, to_ms
 from bridge.sources.base import Source
+from bridge.spool import Spool
 
 UNREADABLE = "unreadable"
 """The type of an event that could not be read; an operator replays it after the mapping is mended."""
@@ -32,6 +32,7 @@ class Ingest:
     policy: Policy
     ledger: Ledger
     clock: Callable[[], datetime]
+    spool: Spool | None = None
 
     def take(self, delivery: Delivery) -> list[Receipt]:
         """Verify, decide and durably accept one delivery; a receipt per event, in order.
@@ -42,14 +43,28 @@ class Ingest:
         source = self.sources[delivery.source]
         if not source.settings.insecure:
             self._verify(source, delivery)
-        return self.accept(delivery, [self._entry(source, event, delivery) for event in read(source, delivery)])
+        new = [self._entry(source, event, delivery) for event in read(source, delivery)]
+        try:
+            return self.accept(delivery, new)
+        except LedgerUnavailable:
+            if source.sends_again or self.spool is None:
+                raise
+            self.spool.keep(source.storable(delivery))
+            return [_on_disk(entry) for entry in new]
+
+    def take_in(self, delivery: Delivery) -> None:
+        """A delivery from the spool, which was verified when it came. Raises ``LedgerUnavailable``."""
+        source = self.sources.get(delivery.source)
+        if source is None:
+            raise LedgerUnavailable(f"source '{delivery.source}' is not in the configuration any more; its deliveries wait on disk until it is back")
+        self.accept(delivery, [self._entry(source, event, delivery) for event in read(source, delivery)])
 
     def accept(self, delivery: Delivery, new: Sequence[NewEntry]) -> list[Receipt]:
         """The one atomic step: all of it is durable when this returns."""
         if not new:
             return []
-        kept = _kept(self.sources[delivery.source].storable(delivery))
-        answers = self.ledger.accept(uuid4().hex, kept, new, self.clock())
+        record = kept(self.sources[delivery.source].storable(delivery))
+        answers = self.ledger.accept(uuid4().hex, record, new, self.clock())
         return [_receipt(entry, answer) for entry, answer in zip(new, answers, strict=True)]
 
     def _verify(self, source: Source, delivery: Delivery) -> None:
@@ -78,7 +93,7 @@ class Ingest:
         )
 
     def _note_refusal(self, delivery: Delivery, refused: Unverified) -> None:
-        request = {**_kept(self.sources[delivery.source].storable(delivery)), "refusal": refused.refusal, "message": refused.message}
+        request = {**kept(self.sources[delivery.source].storable(delivery)), "refusal": refused.refusal, "message": refused.message}
         try:
             self.ledger.refuse(delivery.source, refused.refusal, request)
         except LedgerUnavailable:
@@ -119,7 +134,7 @@ def unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEnt
 
 def _told_apart(event: Event) -> Event:
     """An event whose id is good for a time only gets the time it came, so that the next one has a record of its own."""
-    return replace(event, id=keys.join(event.id, to_ms(event.received_at))) if event.window else event
+    return replace(event, id=f"{event.id}@{to_ms(event.received_at)}") if event.window else event
 
 
 def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bool) -> tuple[Mark, ...]:
@@ -128,25 +143,13 @@ def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bo
     return tuple(Mark(ref, campaign, event.happened_at) for ref in qualify(event.source, refs) for campaign in campaigns or ("*",))
 
 
+def _on_disk(entry: NewEntry) -> Receipt:
+    reason = f"kept on disk until Redis is back; {entry.reason}"
+    return Receipt(id=entry.event.id, key=entry.key, status=entry.status, reason=reason)
+
+
 def _receipt(entry: NewEntry, answer: str) -> Receipt:
     if not answer:
         return Receipt(id=entry.event.id, key=entry.key, status=entry.status, reason=entry.reason)
     stands = "its record was removed when its retention ended" if answer == _REMOVED else f"it is {answer}"
     return Receipt(id=entry.event.id, key=entry.key, status="duplicate", reason=f"received before; {stands}")
-
-
-def _kept(delivery: Delivery) -> dict[str, object]:
-    """A delivery as it is stored."""
-    try:
-        body, encoding = delivery.body.decode(), "utf-8"
-    except UnicodeDecodeError:
-        body, encoding = base64.b64encode(delivery.body).decode(), "base64"
-    return {
-        "source": delivery.source,
-        "method": delivery.method,
-        "url": delivery.url,
-        "headers": dict(delivery.headers),
-        "body": body,
-        "encoding": encoding,
-        "received_at": iso(delivery.received_at),
-    }

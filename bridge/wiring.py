@@ -16,6 +16,7 @@ from bridge.model import Rate
 from bridge.ordering import Ordering
 from bridge.sources import kinds
 from bridge.sources.base import Source
+from bridge.spool import Spool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     redis = connect(redis_url(config), redis_timeout)
     ledger = Ledger(redis, retention(config), call_memory(config))
     adapters, policy = sources(config), policy_of(config)
-    ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock)
+    ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=Spool(config.data_dir / "spool"))
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
     return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest, ordering=ordering)
 
