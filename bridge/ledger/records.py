@@ -157,7 +157,7 @@ class Record:
 
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
     """An event's hash as a value. ``was`` is the status a claim found it in."""
-    window = timedelta(milliseconds=int(row["window"])) if "window" in row else None
+    window = timedelta(milliseconds=int(row.get("window", 0))) or None
     event = Event.from_document(json.loads(row["document"]), row["fact"], window, forget="forget" in row)
     return Entry(
         key=key,
@@ -234,8 +234,8 @@ def record_fields(record: Record) -> list[str]:
 
 def _told(event: Event) -> dict[str, str | None]:
     """What is known of an event; a look-up may have made it more."""
-    window = str(millis(event.window)) if event.window else None
-    return {"document": _json(event.document()), "fact": event.fact, "window": window, "forget": "1" if event.forget else None}
+    window = millis(event.window) if event.window else 0  # a look-up may have ended it
+    return {"document": _json(event.document()), "fact": event.fact, "window": str(window), "forget": "1" if event.forget else None}
 
 
 def gate_arguments(gate: CallGate) -> dict[str, Any]:

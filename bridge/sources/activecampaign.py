@@ -100,6 +100,7 @@ class ActiveCampaign(Source):
 
     kind = "activecampaign"
     title = "ActiveCampaign"
+    sends_again = False
     manual = Manual(
         where="Settings → Developer → Manage Webhooks",
         proof="the secret in the URL",
@@ -159,10 +160,6 @@ class ActiveCampaign(Source):
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
         return text(fresh.fields.get("stage"))
-
-    def superseded(self, before: Event, fresh: Event) -> str | None:
-        """The look-up that finds a move also finds whether the deal has gone on since."""
-        return super().superseded(replace(before, stage=before.stage or fresh.stage), fresh)
 
     def probe(self) -> HttpRequest | None:
         return self._ask("contacts?limit=1") if self.api_token and self.settings.api_base else None

@@ -179,8 +179,8 @@ class Source(ABC):
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """The stage that a record just looked up is in, spelled as in its events; for an adapter that tells stages and looks up."""
-        del fresh
-        return before.stage.after if before.stage else None
+        move = before.stage or fresh.stage
+        return move.after if move else None
 
     def superseded(self, before: Event, fresh: Event) -> str | None:
         """For ``recheck``: what has changed in the CRM since the event happened, so that nobody should be called for it any more.
@@ -188,7 +188,8 @@ class Source(ABC):
         A record that is gone does not get this far: its look-up fails for good.
         """
         record = before.entity.ref if before.entity else "the record"
-        told, now = before.stage and before.stage.after, self.stage_now(before, fresh)
+        move = before.stage or fresh.stage  # some say only that something changed, and the look-up tells that it was the stage
+        told, now = move and move.after, self.stage_now(before, fresh)
         if told and now != told:
             return f"{record} is in {f'stage {now}' if now else 'no stage'} now, not in {told} any more"
         number = self.contact(before.contact.phone).phone if before.contact else None

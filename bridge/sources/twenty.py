@@ -125,6 +125,7 @@ class Twenty(Source):
 
     kind = "twenty"
     title = "Twenty"
+    sends_again = False
     manual = Manual(
         where="Settings → APIs & Webhooks → Webhooks",
         proof="HMAC-SHA256 of a time and the body",
