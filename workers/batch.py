@@ -83,7 +83,8 @@ class Batch:
         if room <= 0:
             return True
         try:
-            entries = self.world.ledger.claim(self.world.worker, room, self.world.lease, self.world.clock())
+            now, free = self.world.clock(), room == self.world.concurrency
+            entries = self.world.ledger.claim(self.world.worker, room, self.world.lease, now, empty_handed=free)
         except LedgerUnavailable as away:
             self.away = away
             return False

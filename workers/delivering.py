@@ -36,7 +36,7 @@ def deliver(entry: Entry, world: World) -> Flow:
     """Take one claimed event as far as it goes now; the record of it, or None when another worker has it meanwhile."""
     case = Case(entry, world, entry.event)
     if entry.crashes >= policy.POISON:
-        return case.end(policy.poisoned(entry))
+        return (yield from settle(case)) if policy.may_still_ask(entry) else case.end(policy.poisoned(entry))
     if entry.event.source not in {OPERATOR, *world.sources}:
         return case.end(policy.orphaned(entry, case.now()))
     try:

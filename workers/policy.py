@@ -195,9 +195,15 @@ def unanswered_yet(entry: Entry, now: datetime) -> Ending:
     return Ending(status=Status.WAITING, reason="waits until it is known whether an earlier call was made, to cancel it then", due=now + pause)
 
 
+def may_still_ask(entry: Entry) -> bool:
+    """Whether what an event that takes processes down may have sent is found out first: a read harms nobody, unless it does it too."""
+    return entry.open and entry.crashes < 2 * POISON
+
+
 def poisoned(entry: Entry) -> Ending:
-    reason = f"its attempt took a worker process down {entry.crashes} times: look at the workers' log, then replay it"
-    return Ending(status=Status.FAILED, reason=reason)
+    unknown = "; whether its call was made is not known" if entry.open and not may_still_ask(entry) else ""
+    reason = f"its attempt took a worker process down {entry.crashes} times{unknown}: look at the workers' log, then replay it"
+    return Ending(status=Status.FAILED, reason=reason, tells=may_still_ask(entry))
 
 
 def orphaned(entry: Entry, now: datetime) -> Ending:

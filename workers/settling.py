@@ -61,6 +61,8 @@ def _ours(case: Case, rows: list[JobReport]) -> Generator[Effect, Any, JobReport
 
 def _nothing_made(case: Case) -> Ending:
     """The platform has no such call job: the event is free to be decided again, or to end as it was decided."""
+    if case.entry.crashes >= policy.POISON:
+        return policy.poisoned(case.entry)
     outlook = case.outlook
     if outlook and outlook.status in {Status.SUPPRESSED, Status.IGNORED, Status.FAILED}:
         return Ending(status=outlook.status, reason=outlook.reason, tells=True)

@@ -81,9 +81,12 @@ class Ledger:
             self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, json.dumps(events, separators=(",", ":")))
         )
 
-    def claim(self, worker: str, room: int, lease: timedelta, now: datetime) -> list[Entry]:
-        """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first."""
-        rows = self._run("claim", now, worker, room, millis(lease), millis(PAUSE))
+    def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
+        """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first.
+
+        An event whose worker died twice is given only to one that is ``empty_handed``, and nothing else with it.
+        """
+        rows = self._run("claim", now, worker, room, millis(lease), millis(PAUSE), int(empty_handed))
         return [read_entry(row[0], dict(zip(row[2::2], row[3::2], strict=True)), Status(row[1])) for row in rows]
 
     def foresee(self, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Blocked]:

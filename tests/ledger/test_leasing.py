@@ -382,3 +382,21 @@ def test_refused_requests_are_counted_and_a_few_are_kept(desk, redis):
 
     assert redis.hgetall("callbridge:1:refused:count:crm") == {"wrong_secret": "25"}
     assert redis.llen("callbridge:1:refused:crm") == 20
+
+
+def test_an_event_whose_worker_died_twice_is_tried_with_nothing_beside_it(desk):
+    desk.accept("suspect", refs=("lead:9",))
+    for _ in range(2):
+        desk.claim()
+        desk.later(seconds=21)
+    desk.accept("e1", refs=("lead:1",))
+    desk.accept("e2", refs=("lead:2",))
+
+    def claimed(**hands):
+        return [entry.key for entry in desk.ledger.claim("w", 10, LEASE, desk.now, **hands)]
+
+    assert claimed(empty_handed=False) == ["e1", "e2"]
+    desk.later(seconds=1)
+    desk.accept("e3", refs=("lead:3",))
+    assert claimed() == ["suspect"]
+    assert claimed(empty_handed=False) == ["e3"]

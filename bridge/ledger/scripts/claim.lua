@@ -1,15 +1,25 @@
 -- Take up to N due events for one worker, each with a lease on itself and on all its refs.
--- ARGV: prefix, now, worker, n, lease ms, pause ms when a ref is taken (more than none: they would be looked at again at once)
+-- ARGV: prefix, now, worker, n, lease ms, pause ms when a ref is taken (more than none: they would be looked at again at once),
+--       1 when the worker has nothing else in hand
 -- Returns per event [key, status it had, field, value, …].
 local worker, room, lease, pause = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local taken = {}
+local empty_handed = ARGV[7] == '1'
+local taken, alone = {}, false
 
 local function take(lane, key)
   local name = entry_key(key)
-  local had = redis.call('HMGET', name, 'status', 'refs')
+  local had = redis.call('HMGET', name, 'status', 'refs', 'crashes')
   if not had[1] then
     redis.call('ZREM', P .. 'due:' .. lane, key)
     return
+  end
+  -- Whose worker died twice is tried with nothing beside it: the third time tells whether it is the cause, and takes nobody along.
+  if tonumber(had[3] or '0') + (had[1] == 'running' and 1 or 0) >= 2 then
+    if #taken > 0 or not empty_handed then
+      look_again(lane, key, NOW + pause)
+      return
+    end
+    alone = true
   end
   local busy = lease_refs(key, cjson.decode(had[2]), lease)
   if busy then
@@ -36,7 +46,11 @@ for _, lane in ipairs({ 'first', 'normal' }) do
     local due = redis.call('ZRANGEBYSCORE', P .. 'due:' .. lane, '-inf', NOW, 'LIMIT', 0, room - #taken)
     if #due == 0 then break end
     looks = looks - #due
-    for _, key in ipairs(due) do take(lane, key) end
+    for _, key in ipairs(due) do
+      if alone and #taken > 0 then return taken end
+      take(lane, key)
+    end
+    if alone and #taken > 0 then return taken end
   end
 end
 return taken
