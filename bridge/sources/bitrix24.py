@@ -119,6 +119,7 @@ class Bitrix24(OAuthSource):
 
     kind = "bitrix24"
     title = "Bitrix24"
+    sends_again = False
     manual = Manual(
         where="Developer resources → Other → Outgoing webhook; or a robot's webhook",
         proof="the webhook's token in the body, or a secret in a robot's URL; and the portal's `member_id` where it is configured",

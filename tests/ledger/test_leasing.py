@@ -393,7 +393,7 @@ def test_an_event_whose_worker_died_twice_is_tried_with_nothing_beside_it(desk):
     desk.accept("e2", refs=("lead:2",))
 
     def claimed(**hands):
-        return [entry.key for entry in desk.ledger.claim("w", 10, LEASE, desk.now, **hands)]
+        return [entry.key for entry in desk.ledger.claim("w", 10, timedelta(seconds=20), desk.now, **hands)]
 
     assert claimed(empty_handed=False) == ["e1", "e2"]
     desk.later(seconds=1)
