@@ -110,6 +110,7 @@ class Copper(Source):
 
     kind = "copper"
     title = "Copper"
+    sends_again = False
     manual = Manual(
         where="a subscription made with `POST /developer_api/v1/webhooks`",
         proof="a secret in a header of the subscription, or in the body",

@@ -70,6 +70,14 @@ class Sample:
         return self.expected.get("headers", {})
 
     @property
+    def signs(self) -> list[str]:
+        return self.expected.get("signs", setup(self.kind)["signs"])
+
+    @property
+    def url(self) -> str:
+        return f"{URL}&{self.expected['query']}" if "query" in self.expected else URL
+
+    @property
     def same_event_as(self) -> str | None:
         """The sample that tells the same event in another form."""
         return self.expected.get("same_event_as")
@@ -280,7 +288,8 @@ def test_a_redelivery_gives_the_same_keys(sample):
 
 
 def redelivered(sample: Sample, changes: dict[str, Any]) -> bytes:
-    if sample.content_type == FORM:
+    media_type = sample.content_type.partition(";")[0]
+    if media_type == FORM:
         return urlencode([(name, str(changes.get(name, value))) for name, value in parse_qsl(sample.body.decode(), keep_blank_values=True)]).encode()
     if media_type.endswith("xml"):  # there, what changes is given as patterns
         changed = sample.body.decode()
