@@ -14,6 +14,7 @@ from bridge.config import Config, load
 from bridge.model import Delivery, Status
 from bridge.sources import kinds
 
+OF_ANOTHER_FORM = {"CLOSE_SIGNATURE_KEY": "0f" * 32}
 HEADINGS = ("In the CRM", "In the configuration", "What it sends", "Scopes and limits", "Does it work?")
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,7 +27,8 @@ def load_text(written: str) -> Config:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(f"campaigns: {{welcome: {{token: t}}}}\n{written}")
-        return load(path, dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)", written), "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0:y"))
+        values = dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)", written), "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0:y")
+        return load(path, {**values, **OF_ANOTHER_FORM})
 
 
 def blocks(language: str) -> list[str]:
