@@ -302,7 +302,7 @@ def test_an_event_survives_the_ledger(sample):
     for event in sample.source.parse(sample.delivery(sample.source)):
         stored = json.loads(json.dumps(event.document()))
 
-        assert Event.from_document(stored, event.fact) == event
+        assert Event.from_document(stored, event.fact, event.window) == event
 
 
 @each_sample
@@ -337,7 +337,7 @@ def read_or_refused(adapter: Source, sample: Sample, body: bytes, content_type: 
         assert event.id
         if isinstance(event, Event):
             stored = json.loads(json.dumps(event.document(), allow_nan=False).encode())
-            assert Event.from_document(stored, event.fact) == event
+            assert Event.from_document(stored, event.fact, event.window) == event
             event.fact.encode()
 
 
