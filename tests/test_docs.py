@@ -14,6 +14,7 @@ from bridge.config import Config, load
 from bridge.model import Delivery, Status
 from bridge.sources import kinds
 
+OF_ANOTHER_FORM = {"CLOSE_SIGNATURE_KEY": "0f" * 32}
 HEADINGS = ("In the CRM", "In the configuration", "What it sends", "Scopes and limits", "Does it work?")
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -47,6 +47,7 @@ def test_the_example_loads_with_every_variable_it_names():
         "REDIS_URL": "redis://localhost",
         "CALLS_API_URL": "http://localhost:1",
         "CALLBRIDGE_MODE": "shadow",
+        "CLOSE_SIGNATURE_KEY": "0f" * 32,
     }
     environ = {
         name: values.get(
