@@ -15,6 +15,7 @@ from bridge.model import Delivery, Status
 from bridge.sources import kinds
 
 OF_ANOTHER_FORM = {"CLOSE_SIGNATURE_KEY": "0f" * 32}
+OF_ANOTHER_FORM = {"CLOSE_SIGNATURE_KEY": "0f" * 32, "PIPEDRIVE_SECRET": "user:password"}
 HEADINGS = ("In the CRM", "In the configuration", "What it sends", "Scopes and limits", "Does it work?")
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +29,8 @@ def load_text(written: str) -> Config:
         path = Path(folder) / "config.yaml"
         path.write_text(f"campaigns: {{welcome: {{token: t}}}}\n{written}")
         secret = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
-        return load(path, {name: f"{secret}:y" if name == "PIPEDRIVE_SECRET" else secret for name in re.findall(r"\$\{([A-Z_0-9]+)", written)})
+        values = dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)", written), secret)
+        return load(path, {**values, **OF_ANOTHER_FORM})
 
 
 def blocks(language: str) -> list[str]:

@@ -66,12 +66,19 @@ class CrmApi:
         """Whether the CRM takes the source's token. Raises ``LookupFailed`` with the reason when it does not."""
         response = self._ask(source, request, at_once)
         source.judge(response)
-        if response.status != HTTPStatus.OK:
+        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             raise LookupFailed(f"{source.title} answered {response.status}")
 
     def renew(self, source: Source, subscription: Subscription) -> None:
         """Renew a subscription. Raises ``LookupFailed`` when the CRM did not."""
-        source.judge_subscription(self._ask(source, subscription.request, at_once))
+        response = self._ask(source, subscription.request, at_once)
+        try:
+            source.judge_subscription(response)
+        except _MISREAD as error:
+            where = _where(error)
+        else:
+            return
+        raise LookupFailed(f"an answer of {source.title} could not be read ({where})")
 
     def converse(self, source: Source, lookup: Lookup, pace: Callable[[], float] = at_once) -> Event:
         """The event as the adapter returns it. Raises ``LookupFailed``, and nothing else, when the CRM does not help.

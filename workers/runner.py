@@ -129,7 +129,7 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     dispatcher = Dispatcher(world, connect(url, timeout=5.0), wake_ups(connect(url, text=False)), processes)
     ringing = threading.Thread(target=dispatcher.run, args=(stopping,), name="dispatcher", daemon=True)
     ringing.start()
-    subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew)
+    subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew, world.clock)
     threading.Thread(target=subscriptions.run, args=(stopping,), name="subscriptions", daemon=True).start()
     places = [_Place(path, concurrency) for _ in range(processes)]
     parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)

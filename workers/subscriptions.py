@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bridge.errors import LedgerUnavailable, LookupFailed
 from bridge.ledger import TokenStore
 from bridge.sources.base import Source, Subscription
+
+Renew = Callable[[Source, Subscription], None]
 
 AGAIN = timedelta(minutes=1)
 """After a renewal that failed."""
@@ -20,14 +22,15 @@ _log = logging.getLogger("callbridge.subscriptions")
 class Subscriptions:
     """Those of the configured sources that need renewing. ``renew`` makes the request, and raises ``LookupFailed`` when it does not work."""
 
-    def __init__(self, sources: Iterable[Source], store: TokenStore, renew: Callable[[Source, Subscription], None]) -> None:
-        self._due = [(source, subscription) for source in sources if (subscription := source.subscription())]
+    def __init__(self, sources: Iterable[Source], store: TokenStore, renew: Renew, clock: Callable[[], datetime]) -> None:
+        self._sources = [source for source in sources if source.subscription(clock())]
         self._store = store
         self._renew = renew
+        self._clock = clock
 
     def run(self, stopping: threading.Event) -> None:
         """Until told to stop; outlives any outage of Redis or of a CRM."""
-        while self._due and not stopping.is_set():
+        while self._sources and not stopping.is_set():
             try:
                 self.look()
             except LedgerUnavailable as away:
@@ -36,7 +39,8 @@ class Subscriptions:
 
     def look(self) -> int:
         """Renew what is due; how many were."""
-        return sum(self._try(source, subscription) for source, subscription in self._due)
+        now = self._clock()
+        return sum(self._try(source, subscription) for source in self._sources if (subscription := source.subscription(now)))
 
     def _try(self, source: Source, subscription: Subscription) -> bool:
         if not self._store.begin_subscribing(source.name, subscription.every):

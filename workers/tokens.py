@@ -36,7 +36,7 @@ Send = Callable[[HttpRequest], HttpResponse | TransportFailure]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """``seed`` is a digest of the refresh token in the configuration: another one there replaces what was kept."""
+    """``seed`` is a digest of the client and the refresh token in the configuration: others there replace what was kept."""
 
     access: str
     refresh: str
@@ -115,7 +115,7 @@ def _configured(source: OAuthSource) -> str:
 
 
 def _seed(source: OAuthSource) -> str:
-    return digest(_configured(source))
+    return digest(f"{source.client[0]}\0{_configured(source)}")
 
 
 def _cipher(source: OAuthSource) -> Fernet:

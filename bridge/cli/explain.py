@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from bridge.cli.bodies import delivery_from, parsed_headers
-from bridge.cli.options import config_option, json_option, loaded
+from bridge.cli.options import config_option, json_option, loaded, query_option
 from bridge.config import Config
 from bridge.deciding import Policy
 from bridge.errors import LedgerUnavailable, StartupError
@@ -31,6 +31,7 @@ _NOT_FOUND = "Nothing in the ledger matches. Try the event id, a phone number wi
 @click.option("--source", "source_name", help="The configured source that FILE would come from.")
 @click.option("--kind", help="A kind of source, to read FILE without a configuration.")
 @click.option("--content-type", help="FILE's media type, where it is not what the body looks like.")
+@query_option
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header as the CRM sends it; may be repeated.")
 @config_option
 @json_option
@@ -58,7 +59,8 @@ def _would(*, what: str, kind: str | None, source_name: str | None, config_path:
     if options["content_type"]:
         headers["content-type"] = options["content_type"]
     now = clock()
-    delivery = delivery_from(Path(what), source.name, f"{public}/webhooks/{source.name}", headers, now)
+    query = f"?{options['query']}" if options["query"] else ""
+    delivery = delivery_from(Path(what), source.name, f"{public}/webhooks/{source.name}{query}", headers, now)
     return explainer.delivery(source, delivery, now)
 
 

@@ -47,6 +47,9 @@ MOMENT = _Moment()
 config_option: Callable[[Any], Any] = click.option(
     "--config", "config_path", metavar="FILE", help="Configuration file. Default: $CALLBRIDGE_CONFIG, else ./config.yaml."
 )
+query_option: Callable[[Any], Any] = click.option(
+    "--query", default="", metavar="NAME=VALUE", help="What the webhook's URL ends in, such as type=lead.created, where the CRM was told so."
+)
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 

@@ -36,10 +36,11 @@ class Poster:
     public_url: str
     clock: Callable[[], datetime]
     headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
 
     def post(self, body: bytes) -> Answered:
         """Sign and deliver. ``StartupError`` when nobody answers."""
-        path = f"/webhooks/{self.source.name}"
+        path = f"/webhooks/{self.source.name}" + (f"?{self.query}" if self.query else "")
         signed = self._signed(body, self.public_url + path)
         headers = {"content-type": content_type(body), **{name.lower(): value for name, value in signed.headers.items()}, **self.headers}
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bridge.cli.bodies import parsed_headers
-from bridge.cli.options import config_option, json_option, loaded
+from bridge.cli.options import config_option, json_option, loaded, query_option
 from bridge.cli.posting import Answered, Poster
 from bridge.sources import kinds
 from bridge.wiring import clock
@@ -22,10 +22,11 @@ from bridge.wiring import clock
 @click.option("--times", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Deliver it this often, as CRMs redeliver.")
 @click.option("--at-once", type=click.IntRange(1, 64), default=1, show_default=True, help="How many of them at the same time.")
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A further header, such as an Idempotency-Key.")
+@query_option
 @config_option
 @json_option
 def send(  # noqa: PLR0917 -- click fills them by name
-    source: str, file: Path, url: str | None, times: int, at_once: int, headers: tuple[str, ...], config_path: str | None, as_json: bool
+    source: str, file: Path, url: str | None, times: int, at_once: int, headers: tuple[str, ...], query: str, config_path: str | None, as_json: bool
 ) -> None:
     """Sign the body in FILE as SOURCE's CRM would, and deliver it to the bridge."""
     _, config = loaded(config_path)
@@ -34,7 +35,7 @@ def send(  # noqa: PLR0917 -- click fills them by name
     here, body = f"http://{config.server.bind}", file.read_bytes()
     adapter = kinds()[config.sources[source].kind](source, config.sources[source])
     public, more = config.server.public_url or here, parsed_headers(headers)
-    poster = Poster(source=adapter, url=(url or here).rstrip("/"), public_url=public, clock=clock, headers=more)
+    poster = Poster(source=adapter, url=(url or here).rstrip("/"), public_url=public, clock=clock, headers=more, query=query)
     with ThreadPoolExecutor(at_once) as senders:
         answers = list(senders.map(poster.post, [body] * times))
     _show(answers, as_json=as_json)

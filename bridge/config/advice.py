@@ -17,7 +17,7 @@ EVENT_TYPES = (
 )
 """What a CRM's adapter may say."""
 
-_PLACEHOLDERS = ("change-me", "Y2hhbmdlLW1l")  # as in config.example.yaml, and the same in base64
+_PLACEHOLDERS = ("change-me", "Y2hhbmdlLW1l", "6368616e67652d6d65")  # as in config.example.yaml, and the same in base64 and in hexadecimal
 
 _MODES = {
     Mode.SHADOW: "mode: shadow decides everything and calls nobody",
@@ -68,7 +68,8 @@ def _sources(config: Config) -> Iterator[str]:
             yield f"sources.{name}.insecure: anybody who reaches the bridge can have people called"
         if any(_placeholder(secret.get_secret_value()) for secret in source.secret):
             yield f"sources.{name}.secret: still the example's, which everybody knows"
-        if source.api_token is None and kinds()[source.kind].look_up is not Source.look_up:
+        adapter = kinds()[source.kind]
+        if adapter.look_up is not Source.look_up and not adapter(name, source).api_token:
             yield f"sources.{name}.api_token: not set, so a phone number that a webhook does not carry cannot be looked up"
         if not any(rule.source is None or name in rule.source for rule in config.rules):
             yield f"sources.{name}: no rule is for it, so all its events will be ignored"

@@ -29,7 +29,7 @@ from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present, unique
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_form
+from bridge.sources.bodies import read_fields
 from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
 
 _TYPES = {
@@ -117,7 +117,7 @@ class ActiveCampaign(Source):
         self.verify_shared_secret(delivery)
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
-        told = mapping(read_form(delivery.body))
+        told = mapping(read_fields(delivery.body))
         name = text(told.get("type"))
         if name is None:
             raise Unreadable("ActiveCampaign sends a form with type", "type")

@@ -40,7 +40,7 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, unique
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_form
+from bridge.sources.bodies import read_fields
 from bridge.sources.oauth import OAuthSettings, OAuthSource
 from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
 
@@ -120,7 +120,7 @@ class AmoCrm(OAuthSource):
             self._verify_account(delivery, self.settings.account.lower())
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
-        body = mapping(read_form(delivery.body))
+        body = mapping(read_fields(delivery.body))
         elements = [
             (name, action, item)
             for name, actions in body.items()
@@ -186,7 +186,7 @@ class AmoCrm(OAuthSource):
 
     def _verify_account(self, delivery: Delivery, expected: str) -> None:
         try:
-            account = mapping(mapping(read_form(delivery.body)).get("account"))
+            account = mapping(mapping(read_fields(delivery.body)).get("account"))
         except Unreadable:
             return
         given = [value.lower() for name in ("id", "subdomain") if (value := text(account.get(name)))]

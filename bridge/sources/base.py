@@ -57,7 +57,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What must be asked of a CRM again and again, because its webhooks end by themselves. ``request`` renews, whenever it is made."""
+    """What must be asked of a CRM again and again, because its webhooks end by themselves. ``request`` renews, when it is made now."""
 
     request: HttpRequest
     every: timedelta
@@ -143,9 +143,9 @@ class Source(ABC):
         del delivery
         return None
 
-    def acknowledge(self, receipts: Sequence[Receipt]) -> Reply | None:
+    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply | None:
         """The answer in the CRM's own form; None for the bridge's JSON."""
-        del receipts
+        del receipts, delivery
         return None
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
@@ -198,8 +198,9 @@ class Source(ABC):
             return None
         return f"the number of {record} in {self.title} is another one now" if theirs else f"{record} has no number in {self.title} any more"
 
-    def subscription(self) -> Subscription | None:
+    def subscription(self, now: datetime) -> Subscription | None:
         """For a CRM that forgets its subscribers: what renews this source's, and how often. None: it remembers them."""
+        del now
         return None
 
     def judge_subscription(self, response: HttpResponse) -> None:

@@ -41,7 +41,7 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_form
+from bridge.sources.bodies import read_fields
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
 from bridge.sources.values import answer, keeping, mapping, moment, phone_refs, text
 
@@ -264,7 +264,7 @@ class Bitrix24(OAuthSource):
 
 
 def _form(body: bytes) -> Mapping[str, Any]:
-    return mapping(read_form(body))
+    return mapping(read_fields(body))
 
 
 def _event(event: str, body: Mapping[str, Any]) -> _Notice:

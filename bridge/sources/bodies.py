@@ -49,6 +49,16 @@ def read_form(body: bytes) -> Any:
     return _with_lists(root)
 
 
+def read_fields(body: bytes) -> Any:
+    """A CRM's form, also where something between (an automation tool, a queue, the vendor's own documentation) has made JSON of it."""
+    if body.lstrip()[:1] != b"{":
+        return read_form(body)
+    root: dict[str, Any] = {}
+    for name, value in read_json(body).items():
+        _put(root, _path(name), value)
+    return _with_lists(root)
+
+
 def read_xml(body: bytes) -> dict[str, Any]:
     """Elements by name, repeated ones as a list; attributes and namespaces are left out.
 
@@ -76,7 +86,7 @@ def _path(name: str) -> Sequence[str]:
     return path
 
 
-def _put(node: dict[str, Any], path: Sequence[str], value: str) -> None:
+def _put(node: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for part in path[:-1]:
         child = node.setdefault(part or str(len(node)), {})
         if not isinstance(child, dict):

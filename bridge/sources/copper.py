@@ -146,8 +146,9 @@ class Copper(Source):
         del now
         return Signed(body, url, {"Content-Type": "application/json", "X-Webhook-Secret": self.require_secret()[0]})
 
-    def acknowledge(self, receipts: Sequence[Receipt]) -> Reply:
+    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply:
         """Which answers Copper takes for a success is not documented: 200 is one for everybody."""
+        del delivery
         told = {"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]}
         return Reply(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
 

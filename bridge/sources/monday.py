@@ -223,8 +223,9 @@ class Monday(Source):
         token = PyJWS().encode(json.dumps(claims).encode(), self.require_secret()[0], algorithm="HS256")
         return Signed(body, url, {"Content-Type": "application/json", "Authorization": token})
 
-    def acknowledge(self, receipts: Sequence[Receipt]) -> Reply:
+    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply:
         """Anything but 200 is sent again, once a minute for half an hour."""
+        del delivery
         return _ok({"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]})
 
     def can_look_up(self, event: Event) -> bool:

@@ -181,9 +181,11 @@ class Salesforce(OAuthSource):
         signature = _signature(self.require_secret()[0], timestamp, body)
         return Signed(body, url, {"Content-Type": "application/json", _TIMESTAMP: timestamp, _SIGNATURE: signature})
 
-    def acknowledge(self, receipts: Sequence[Receipt]) -> Reply:
-        """Nothing else counts as success: a 200 with any other body is sent again for 24 hours. A callout reads the status alone."""
+    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply | None:
+        """A message takes nothing else for success: a 200 with any other body is sent again for 24 hours. A callout gets the bridge's JSON."""
         del receipts
+        if not _is_xml(delivery.body):
+            return None
         return Reply(200, _ACK, {"Content-Type": "text/xml; charset=utf-8"})
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:

@@ -51,8 +51,9 @@ _SECRETS = ("token", "authtoken", "access_token", "authorization", "auth", "secr
 _SHORTEST = 8  # what is shorter is found in ids and dates as well, and is no secret
 
 _SAME = timedelta(minutes=10)
-_EVERY = timedelta(minutes=30)
-"""A channel lives for an hour where no end is asked for, and an end could only be asked for by a clock. Twice a half leaves time to try again."""
+_LIVES = timedelta(days=6)
+"""What is asked for: a week is the most, and whoever asks for more is given an hour."""
+_EVERY = timedelta(hours=6)
 
 _ZONED = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _FORM = "application/x-www-form-urlencoded"
@@ -214,7 +215,7 @@ class Zoho(OAuthSource):
         del before
         return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
 
-    def subscription(self) -> Subscription | None:
+    def subscription(self, now: datetime) -> Subscription | None:
         """Subscribing again is how a channel is renewed. Related records are left out: they say that another one has changed."""
         if self.settings.notify_url is None:
             return None
@@ -223,6 +224,7 @@ class Zoho(OAuthSource):
             "events": list(self.settings.events),
             "token": self.require_secret()[0],
             "notify_url": self.settings.notify_url,
+            "channel_expiry": (now + _LIVES).astimezone(UTC).isoformat(timespec="seconds"),
             "return_affected_field_values": True,
             "notify_on_related_action": False,
         }

@@ -75,7 +75,7 @@ def _taken(ingest: Ingest, name: str, delivery: Delivery) -> tuple[Response, dic
         return response, {"code": "method_not_allowed"}
     receipts = ingest.take(delivery)
     told = {"events": len(receipts), "keys": [receipt.key for receipt in receipts[:20]], "statuses": _counts(receipts)}
-    acknowledgement = source.acknowledge(receipts)
+    acknowledgement = source.acknowledge(receipts, delivery)
     return (_reply(acknowledgement) if acknowledgement else _receipt(receipts)), told
 
 

@@ -51,7 +51,7 @@ def test_a_signature_is_reported_and_not_required(configured):
     assert told.document["events"][0]["decision"]["status"] == "queued"
 
 
-@pytest.mark.parametrize("kind", ["hubspot", "pipedrive", "standard_webhooks", "generic"])
+@pytest.mark.parametrize("kind", ["salesforce", "bitrix24", "hubspot", "pipedrive", "standard_webhooks", "generic"])
 def test_a_captured_body_of_every_kind_is_read_without_a_configuration(folder, sample, kind):
     captured = next(path for path in sorted(sample(kind).glob("*.expected.json")))
     (body,) = (path for path in captured.parent.glob(captured.name.replace(".expected.json", ".*")) if path.name.count(".") == 1)
@@ -191,7 +191,7 @@ def test_wrong_use_says_what_is_right(configured):
         ([file], "say which source the file would come from: --source NAME, or --kind KIND"),
         ([file, "--source", "zapier", "--kind", "generic"], "--source and --kind exclude each other"),
         ([file, "--source", "zappier"], "no source is called 'zappier'; there are hubspot, pipedrive, billing, zapier, lab"),
-        ([file, "--kind", "zapier"], "'zapier' is no kind of source; there are generic, hubspot, pipedrive, standard_webhooks"),
+        ([file, "--kind", "zapier"], "'zapier' is no kind of source; there are activecampaign, amocrm, attio"),
         (["nowhere.json", "--kind", "generic"], "there is no file nowhere.json"),
         ([file, "--kind", "generic", "--header", "no colon"], "'no colon' is no header: write 'Name: value'"),
     ]:

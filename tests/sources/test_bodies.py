@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Unreadable
-from bridge.sources.bodies import DEEPEST, read_form, read_json, read_xml
+from bridge.sources.bodies import DEEPEST, read_fields, read_form, read_json, read_xml
 
 # JSON.
 
@@ -134,3 +134,11 @@ def test_xml_may_nest_as_deep_as_json_and_no_deeper():
     assert read_xml(b"<a>" * DEEPEST + b"1" + b"</a>" * DEEPEST)
     with pytest.raises(Unreadable, match="nests deeper"):
         read_xml(b"<a>" * 2000 + b"</a>" * 2000)
+
+
+def test_a_form_is_the_same_form_when_something_made_json_of_it():
+    form = read_fields(b"event=ADD&data[FIELDS][ID]=7&list[0]=a&list[1]=b")
+
+    assert form == {"event": "ADD", "data": {"FIELDS": {"ID": "7"}}, "list": ["a", "b"]}
+    assert read_fields(b'{"event": "ADD", "data": {"FIELDS": {"ID": "7"}}, "list": ["a", "b"]}') == form
+    assert read_fields(b'{"event": "ADD", "data[FIELDS][ID]": "7", "list[0]": "a", "list[1]": "b"}') == form

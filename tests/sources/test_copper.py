@@ -107,8 +107,8 @@ def test_a_pair_that_is_a_plain_word_does_not_take_the_rest_of_the_body_with_it(
     assert copper().parse(copper().storable(delivery)) == copper().parse(delivery)
 
 
-def test_an_answer_is_200():
-    reply = copper().acknowledge([Receipt(id="1", key="crm:1", status="queued", reason="")])
+def test_an_answer_is_200(delivered):
+    reply = copper().acknowledge([Receipt(id="1", key="crm:1", status="queued", reason="")], delivered("{}"))
 
     assert (reply.status, json.loads(reply.body)) == (200, {"status": "accepted", "events": [{"id": "1", "status": "queued"}]})
 

@@ -85,8 +85,8 @@ def test_what_is_no_challenge_is_an_ordinary_delivery(body, delivered):
     assert monday().handshake(delivered(body)) is None
 
 
-def test_an_answer_is_200_or_monday_sends_it_again():
-    reply = monday().acknowledge([Receipt(id="1", key="crm:1", status="queued", reason="")])
+def test_an_answer_is_200_or_monday_sends_it_again(delivered):
+    reply = monday().acknowledge([Receipt(id="1", key="crm:1", status="queued", reason="")], delivered("{}"))
 
     assert reply.status == 200
     assert json.loads(reply.body) == {"status": "accepted", "events": [{"id": "1", "status": "queued"}]}

@@ -442,12 +442,16 @@ def test_a_message_of_a_hundred_is_a_hundred_events(sent):
 
 
 @pytest.mark.parametrize("receipts", [[], [Receipt(id="1", key="salesforce:1", status="duplicate", reason="")]])
-def test_the_answer_is_the_one_that_salesforce_takes_for_success(receipts, sample):
-    reply = salesforce().acknowledge(receipts)
+def test_the_answer_is_the_one_that_salesforce_takes_for_success(receipts, sample, delivered):
+    reply = salesforce().acknowledge(receipts, delivered("<Envelope/>"))
     ours, published = (fromstring(body).find("{*}Body") for body in (reply.body, sample("salesforce/om_ack_response.xml").encode()))
 
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
     assert [(node.tag, (node.text or "").strip()) for node in ours.iter()] == [(node.tag, (node.text or "").strip()) for node in published.iter()]
+
+
+def test_a_callout_gets_the_bridges_own_answer(delivered):
+    assert salesforce().acknowledge([], delivered('{"events": []}')) is None
 
 
 # Look-ups.

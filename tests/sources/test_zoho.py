@@ -619,25 +619,26 @@ def test_a_deal_that_has_moved_on_is_superseded(stage, says, look_up, answering,
 
 WATCHED = {
     "code": "SUCCESS",
-    "details": {"events": [{"channel_expiry": "2026-11-23T15:10:00+05:30", "resource_name": "Leads", "channel_id": CHANNEL}]},
+    "details": {"events": [{"channel_expiry": "2026-11-29T14:10:00+05:30", "resource_name": "Leads", "channel_id": CHANNEL}]},
 }
-DATE = "Mon, 23 Nov 2026 08:40:00 GMT"  # an hour before that
+DATE = "Mon, 23 Nov 2026 08:40:00 GMT"  # six days before that
 
 
-def test_a_channel_is_subscribed_again_before_its_hour_is_over(sample):
-    subscription = subscribing(events=["Deals.all"]).subscription()
+def test_a_channel_is_subscribed_again_long_before_its_week_is_over(sample):
+    subscription = subscribing(events=["Deals.all"]).subscription(NOW)
     (asked,) = json.loads(subscription.request.body)["watch"]
     (documented,) = json.loads(sample("zoho/watch_request.json"))["watch"]
 
     assert (subscription.request.method, subscription.request.url) == ("POST", "https://www.zohoapis.com/crm/v8/actions/watch")
-    assert subscription.every * 2 <= timedelta(hours=1)
+    assert subscription.every * 2 <= timedelta(days=6)
+    assert asked["channel_expiry"] == (NOW + timedelta(days=6)).isoformat()
     assert (asked["channel_id"], asked["token"], asked["notify_url"], asked["events"]) == (CHANNEL, SECRET, URL, documented["events"])
     assert (asked["return_affected_field_values"], asked["notify_on_related_action"]) == (True, False)
     assert asked.keys() - {"notify_on_related_action"} <= documented.keys()
 
 
 def test_without_an_address_nothing_is_subscribed():
-    assert (zoho().subscription(), renewing(channel_id=CHANNEL).subscription()) == (None, None)
+    assert (zoho().subscription(NOW), renewing(channel_id=CHANNEL).subscription(NOW)) == (None, None)
 
 
 @pytest.mark.parametrize("missing", [{"channel_id": None}, {"secret": None}, {"secret": " "}, dict.fromkeys(APP)])
@@ -775,11 +776,11 @@ def test_too_many_requests_are_told_over_http_as_well(fake_crm, crm_api, answeri
 
 def test_a_channel_is_renewed_over_http_with_the_token_of_the_hour(fake_crm, api, answering, redis):
     source = here(fake_crm, channel_id=CHANNEL, notify_url=URL)
-    in_an_hour = (datetime.now(UTC) + timedelta(hours=1)).isoformat()  # the server dates its answers by the clock
-    watched = {"code": "SUCCESS", "details": {"events": [{"channel_expiry": in_an_hour, "channel_id": CHANNEL}]}}
+    in_six_days = (datetime.now(UTC) + timedelta(days=6)).isoformat()  # the server dates its answers by the clock
+    watched = {"code": "SUCCESS", "details": {"events": [{"channel_expiry": in_six_days, "channel_id": CHANNEL}]}}
     fake_crm.answer(answering(token("access-1")), answering({"watch": [watched]}, 201))
 
-    assert Subscriptions([source], TokenStore(redis), api.renew).look() == 1
+    assert Subscriptions([source], TokenStore(redis), api.renew, lambda: NOW).look() == 1
 
     assert (fake_crm.asked[1].method, fake_crm.asked[1].url) == ("POST", "/crm/v8/actions/watch")
     assert fake_crm.asked[1].headers["authorization"] == "Zoho-oauthtoken access-1"
@@ -790,7 +791,7 @@ def test_a_channel_that_zoho_did_not_take_is_due_again_in_a_minute(fake_crm, api
     source = here(fake_crm, channel_id=CHANNEL, notify_url=URL)
     fake_crm.answer(answering(token("access-1")), answering({"watch": [{"code": "INVALID_DATA"}]}))
 
-    assert Subscriptions([source], TokenStore(redis), api.renew).look() == 0
+    assert Subscriptions([source], TokenStore(redis), api.renew, lambda: NOW).look() == 0
 
     assert 0 < redis.pttl("callbridge:1:subscribed:zoho") <= 60_000
     assert SECRET not in caplog.text
