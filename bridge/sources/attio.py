@@ -132,7 +132,8 @@ class Attio(Source):
             raise Unverified(Refusal.WRONG_SIGNATURE, "Attio-Signature does not match")
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
-        events = mapping(read_json(delivery.body)).get("events")
+        body = mapping(read_json(delivery.body))
+        events = body.get("events", [body] if "event_type" in body else None)  # one by itself is how a queue may hand it on
         if not isinstance(events, list):
             raise Unreadable("Attio sends a JSON object with an array of events", "events")
         return [self._event(element, place, delivery) for place, element in enumerate(events)]

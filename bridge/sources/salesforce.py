@@ -9,8 +9,8 @@ message must be that org's as well. A callout proves itself by ``X-Callbridge-Si
 ``X-Callbridge-Timestamp`` in milliseconds. That is a contract of ours, and docs/sources/salesforce.md has the Apex that keeps it.
 
 What happened is told by nobody but the one who made the trigger: an Outbound Message has no flag for it, so each has a URL of its own
-with ``?type=lead.created``; without it the event is ``unknown``. That a record was not modified since its creation would be no more than a
-hint: it is told as it is when the message leaves, which may be after an early edit.
+with ``?type=lead.created``. Without it a record that was not modified since its creation is ``….created``, any other ``….updated``: no more than
+a hint, since a record is told as it is when the message leaves, which may be after an early edit. A type that does not fit is ``unknown``.
 
 Event id: organisation and ``Notification/Id``, which every retry keeps, however it groups notifications. Fields may be newer on
 a retry, so none is in the id. Of a callout: organisation and its ``event_id``. ``SessionId`` is a live credential and is cut out.
@@ -117,8 +117,14 @@ class _Notice:
 
     @property
     def type(self) -> str:
-        """As told, where that can be said of such an object."""
-        return self.told if self.told in _TYPES and self.told.startswith(f"{self.kind}.") and self.entity else "unknown"
+        """As told, where that can be said of such an object; else what its dates hint at."""
+        told = self.told or f"{self.kind}.{'created' if self.is_untouched else 'updated'}"
+        return told if told in _TYPES and told.startswith(f"{self.kind}.") and self.entity else "unknown"
+
+    @property
+    def is_untouched(self) -> bool:
+        made, edited = (moment(self.record.get(name)) for name in ("CreatedDate", "LastModifiedDate"))
+        return made is not None and made == edited
 
     @property
     def happening(self) -> str:

@@ -160,7 +160,7 @@ def test_each_event_of_a_message_stands_alone(element, read):
     assert [first.id, broken.id, last.id] == ["k1:0", "k1:1", "k1:2"]
 
 
-@pytest.mark.parametrize("body", [None, [], 7, {}, {"events": None}, {"events": {}}, {"event_type": "record.created"}])
+@pytest.mark.parametrize("body", [None, [], 7, {}, {"events": None}, {"events": {}}])
 def test_a_body_without_events_is_unreadable(body, read):
     with pytest.raises(Unreadable):
         read(attio(), body)
@@ -600,3 +600,9 @@ def test_the_token_is_tried_with_a_read_that_it_needs_its_scopes_for(fake_crm, c
     crm_api.probe(source, source.probe())
 
     assert fake_crm.asked[0].url == "/v2/objects"
+
+
+def test_an_event_without_its_envelope_is_the_same_event(read):
+    event = {"event_type": "record.created", "id": {"workspace_id": "w", "object_id": "o", "record_id": "r"}, "actor": {"type": "system"}}
+
+    assert read(attio(), event) == read(attio(), {"webhook_id": "x", "events": [event]})
