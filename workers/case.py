@@ -87,6 +87,7 @@ class Case:
             free=ending.due is None and settled and not ending.called,
             trouble=ending.trouble,
             hold=(f"campaign:{campaign}", ending.hold_until) if ending.hold_until and campaign else None,
+            answered=(campaign, ending.answered) if ending.answered is not None and campaign else None,
             rule=self._rule,
             trace=self._trace,
             wake=self.stopped,

@@ -154,15 +154,22 @@ def _send(case: Case, command: CallCommand) -> Flow:
     entry, lease = case.entry, _Lease(case.world)
     request = entry.request or call_request(command, entry.key, crm_params=case.world.crm_params)
     verdict = yield case.beginning(request=request, call=_gate(case, command))
+    word = getattr(verdict, "word", "")
+    if word == "probe":
+        refusal = yield from _probed(case, command.campaign)
+        if refusal:
+            return case.end(policy.down(refusal, entry, case.now()), campaign=command.campaign)
+        verdict = yield case.beginning(request=request, call=_gate(case, command), probed=True)
     if not isinstance(verdict, Go):
         # Not wanted any more, and its request is still unanswered: whether there is a call to stop must be found out.
-        return (yield from settle(case)) if entry.open and getattr(verdict, "word", "") in _UNWANTED else case.blocked(verdict)
+        return (yield from settle(case)) if entry.open and word in _UNWANTED else case.blocked(verdict)
     answer = yield from case.ask("call", lambda: case.world.calls_api.add(command.campaign, request) if lease.lasts() else None)
     if answer is None:
         return None
     if entry.open and answer.outcome in _OF_THIS_REQUEST_ALONE:
         return (yield from settle(case, duplicated=answer.outcome is Outcome.DUPLICATED))
-    return case.end(policy.after_call(answer, entry, case.now()), campaign=command.campaign)
+    ending = replace(policy.after_call(answer, entry, case.now()), answered=policy.is_proper(answer))
+    return case.end(ending, campaign=command.campaign)
 
 
 class _Lease:

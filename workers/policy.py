@@ -42,7 +42,7 @@ class Ending:
 
     ``settled``: no answer is owed to what this attempt sent; ``tells``: nor to what an earlier one sent. ``called``: a call came of
     it or may have come, so it goes on counting as one. ``trouble``: somebody who must answer does not; an event in trouble
-    for longer than ``GIVE_UP`` is given up.
+    for longer than ``GIVE_UP`` is given up. ``answered``: whether the platform gave a proper answer, None where it was not asked for a call.
     """
 
     status: Status
@@ -54,6 +54,7 @@ class Ending:
     called: bool = False
     trouble: bool = False
     hold_until: datetime | None = None
+    answered: bool | None = None
 
 
 def delay(schedule: Sequence[float], tries: int, key: str) -> timedelta:
@@ -82,6 +83,18 @@ def after_call(answer: Answer, entry: Entry, now: datetime) -> Ending:
         return _again(answer, entry, now)
     due = now + delay(_UNKNOWN, entry.tries, entry.key)
     return Ending(status=Status.UNKNOWN, reason=f"{answer.note}; the same request is repeated under the same key", due=due, settled=False)
+
+
+def down(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """The platform has failed often in a row, and the read that asks whether it answers again says that it does not."""
+    due = now + delay(_UNKNOWN, len(entry.attempts), entry.key)
+    reason = f"the platform has not answered properly for some time: {answer.note}; calls wait until it does"
+    return Ending(status=Status.WAITING, reason=reason, due=due, answered=False)
+
+
+def is_proper(answer: Answer) -> bool:
+    """Whether somebody is there who knows what was asked, whatever the answer is. To be told to come later is proper."""
+    return answer.outcome is not Outcome.UNKNOWN and (answer.outcome is not Outcome.NOT_NOW or answer.retry_after is not None)
 
 
 def parked(answer: Answer, entry: Entry, now: datetime) -> Ending:

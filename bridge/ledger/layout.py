@@ -20,7 +20,9 @@ Redis: a change that an older version would misread gets a new number and a migr
     fact:<digest>            string  the event that acted on this fact
     called:<campaign>:<phone> string "<ms> <event key>" of the last call, for cooldowns
     pace:<name>              string  when the next request may go (ms): campaigns' and CRMs' rate limits
-    hold:<name>              string  until when (ms) a campaign is left alone because the platform asked for it
+    hold:<name>              string  until when (ms) a campaign is left alone because the platform asked for it, or does not answer
+    breaker:<campaign>       hash    failures in a row; open: since when (ms) it is left alone, until a read shows that it answers again
+    probing:<campaign>       string  the event that asks for it now
     refused:<source>         list    the last refused requests; refused:count:<source> hash: how many, by reason
     tokens:<source>          string  the access token of a CRM whose tokens expire, and what renews it; sealed
     renewing:<source>        string  the worker that renews it now

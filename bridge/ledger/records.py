@@ -95,6 +95,7 @@ class Beginning:
     cancels: tuple[Mapping[str, Any], ...] | None = None
     rule: str | None = None
     trace: tuple[str, ...] = ()
+    probed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Not now, or not at all: ``word`` says why (busy, stopped, told, cooled, paced), ``by`` which event is the cause."""
+    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paced, probe), ``by`` which event is the cause."""
 
     word: str
     by: str = ""
@@ -123,6 +124,7 @@ class Record:
     ``free``: certainly no call came of it, so what was reserved for one (fact, cooldown) is given back. ``trouble``: somebody
     who must answer does not, and for how long is counted. ``hasten``: events this one waits for, served first from now on like
     itself: else it would come before them every time, and hold the person they need. ``wake``: events to be decided again at once.
+    ``answered``: a campaign, and whether the platform gave a proper answer for it; several failures in a row and it is left alone for a while.
     ``wants_phone``: an event that brings a number for the same record wakes it. ``ValueError`` where no attempt can end so.
     """
 
@@ -143,6 +145,7 @@ class Record:
     wake: tuple[str, ...] = ()
     wants_phone: bool = False
     hold: tuple[str, datetime] | None = None
+    answered: tuple[str, bool] | None = None
 
     def __post_init__(self) -> None:
         if self.status not in RECORDED_AS or self.status.finished is not (self.due is None):

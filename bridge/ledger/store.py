@@ -36,6 +36,12 @@ from bridge.model import Entry, Rate, Status, from_ms, to_ms
 PAUSE = timedelta(milliseconds=250)
 """How soon an event that found its person busy is looked at again."""
 
+FAILURES = 5
+"""In a row, at one campaign: then the platform is taken to be down, and calls wait instead of adding to its trouble."""
+
+LEFT_ALONE, LONGEST_ALONE = timedelta(seconds=5), timedelta(minutes=2)
+"""How long a campaign is left alone then, twice as long each time it still does not answer."""
+
 _SCRIPTS = {
     **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "pace", "erase")},
     **{name: ("common", "gate", name) for name in ("begin", "foresee")},
@@ -135,6 +141,7 @@ class Ledger:
                 "marks": mark_arguments(item.marks),
                 "call": gate_arguments(item.call) if item.call else False,
                 "pace": item.call.pace_ms if item.call and item.call.pace_ms else False,
+                "probed": item.probed,
             }
             for item in beginnings
         ]
@@ -234,6 +241,7 @@ class Ledger:
             "wake": list(record.wake),
             "wants_phone": record.wants_phone,
             "hold": [record.hold[0], to_ms(record.hold[1])] if record.hold else False,
+            "health": [*record.answered, FAILURES, millis(LEFT_ALONE), millis(LONGEST_ALONE)] if record.answered else False,
         }
 
     def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:

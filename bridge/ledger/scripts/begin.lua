@@ -1,9 +1,9 @@
 -- Before a request goes out: the last gate, and the note that it is going. Everything only Redis can know is asked here,
 -- in one step with the note, so that no other worker can come between.
 -- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
---       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false}]
+--       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false, probed}]
 --       call: as in gate.lua
--- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paced at
+-- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paced at | probe
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
@@ -21,6 +21,15 @@ local function turn(event)
   if free <= NOW then return nil end
   redis.call('HSET', entry_key(event.key), 'slot', string.format('%.0f', free))
   return free
+end
+
+-- A campaign that failed often in a row is left alone; when its time is over one event asks whether it answers again, the others wait.
+local function must_probe(event)
+  local campaign = event.call.campaign
+  if event.probed or not redis.call('HGET', P .. 'breaker:' .. campaign, 'open') then return nil end
+  if redis.call('SET', P .. 'probing:' .. campaign, event.key, 'NX', 'PX', lease) then return { 'probe' } end
+  if redis.call('GET', P .. 'probing:' .. campaign) == event.key then return { 'probe' } end
+  return { 'paced', string.format('%.0f', NOW + 1000) }
 end
 
 -- The event remembers what it holds, so that it can be given back when certainly no call came of it.
@@ -50,6 +59,8 @@ local function begin(event)
     if why then return why end
     local at = turn(event)
     if at then return { 'paced', string.format('%.0f', at) } end
+    local probe = must_probe(event)
+    if probe then return probe end
     reserve(event, name)
     redis.call('HINCRBY', name, 'tries', 1)
     redis.call('HSETNX', name, 'asked', ARGV[2])

@@ -1,7 +1,8 @@
 -- What came of an attempt, written by the worker that holds the lease and by nobody else.
 -- ARGV: prefix, now, worker, index ms,
 --       events: [{key, refs, entry [field, value …], gone [field …], due or false, ttl or false, free, trouble,
---                 hasten [key …], wake [key …], wants_phone, hold [name, ms] or false}]
+--                 hasten [key …], wake [key …], wants_phone, hold [name, ms] or false,
+--                 health [campaign, whether it answered, patience, pause ms, longest pause ms] or false}]
 -- Returns per event 1, or 0 when the lease was lost meanwhile: then another worker's word counts.
 local worker, index_ttl = ARGV[3], ARGV[4]
 
@@ -29,6 +30,21 @@ local function hold(name, till)
       redis.call('SET', key, string.format('%.0f', till), 'PX', math.max(math.ceil(till - NOW), 0) + 60000)
     end
   end
+end
+
+-- How a campaign is: any proper answer closes its breaker; one failure after another opens it, each time for longer.
+local function note_health(campaign, answered, patience, pause, longest)
+  local name = P .. 'breaker:' .. campaign
+  redis.call('DEL', P .. 'probing:' .. campaign)
+  if answered then
+    redis.call('DEL', name)
+    return
+  end
+  local failures = redis.call('HINCRBY', name, 'failures', 1)
+  redis.call('PEXPIRE', name, longest * 10)
+  if failures < patience then return end
+  redis.call('HSETNX', name, 'open', ARGV[2])
+  hold('campaign:' .. campaign, NOW + math.min(pause * 2 ^ math.min(failures - patience, 20), longest))
 end
 
 local function hasten(key)
@@ -65,6 +81,7 @@ local function record(event)
   if #event.wake > 0 then wake() end
   if event.wants_phone then want_phone(event) end
   if event.hold then hold(event.hold[1], event.hold[2]) end
+  if event.health then note_health(unpack(event.health)) end
   if event.due then
     look_again(had[3], event.key, event.due)
     if event.due <= NOW then wake() end
