@@ -5,7 +5,11 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
+
+# The library compares and searches with Python's own operators, which refuse what they cannot compare: a number and a text, say.
+_FAILURES = (JMESPathError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 
 _DECIDED_BY = {"and_expression": False, "or_expression": True}
 """What one part must be for the whole to be the same, whatever the other parts are."""
@@ -27,6 +31,7 @@ class Expression:
             raise ValueError(str(error).splitlines()[0]) from error
         if _negates_too_little(self._compiled.parsed):
             raise ValueError("! binds more tightly than the dot, so !a.b is never true: write !(a.b)")
+        _check_functions(self._compiled.parsed)
         self.text = text
         self.paths = frozenset(_paths(self._compiled.parsed))
 
@@ -73,7 +78,7 @@ def _value(node: Any, document: Mapping[str, Any]) -> Any:
         return not truthy(_value(node["children"][0], document))
     try:
         return ParsedResult("", node).search(document)
-    except JMESPathError:
+    except _FAILURES:
         return None
 
 
@@ -96,6 +101,23 @@ def _negates_too_little(node: Any) -> bool:
     if node["type"] == "subexpression" and children[0]["type"] == "not_expression":
         return True
     return any(_negates_too_little(child) for child in children)
+
+
+def _check_functions(node: Any) -> None:
+    """The compiler takes any name and any number of arguments; an expression that cannot work would be false for ever, in silence."""
+    if node["type"] == "function_expression":
+        known = Functions.FUNCTION_TABLE.get(node["value"])
+        if known is None:
+            raise ValueError(f"there is no function {node['value']}(); there are {', '.join(sorted(Functions.FUNCTION_TABLE))}")
+        wanted, given = known["signature"], len(node["children"])
+        more = bool(wanted) and wanted[-1].get("variadic", False)
+        if given < len(wanted) or (given > len(wanted) and not more):
+            raise ValueError(
+                f"{node['value']}() takes {len(wanted)} argument{'s' if len(wanted) != 1 else ''}{' or more' if more else ''}, not {given}"
+            )
+    for child in node.get("children", ()):
+        if isinstance(child, Mapping):
+            _check_functions(child)
 
 
 def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

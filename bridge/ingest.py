@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from bridge.deciding import Policy, may_cancel, weigh
+from bridge.deciding import Outlook, Policy, may_cancel, weigh
 from bridge.deliveries import kept
 from bridge.errors import LedgerUnavailable, Unreadable, Unverified
 from bridge.keys import digest, event_key
@@ -89,7 +89,7 @@ class Ingest:
             rule=outlook.decision.rule.name if outlook.decision.rule else None,
             trace=outlook.decision.trace,
             first=not ended and may_cancel(parsed, self.policy.rules, source.prospect(parsed)),
-            marks=stop_marks(parsed, outlook.cancel.campaigns, entity_only=outlook.cancel.entity_only) if outlook.cancel else (),
+            marks=stop_marks(parsed, outlook),
         )
 
     def _note_refusal(self, delivery: Delivery, refused: Unverified) -> None:
@@ -137,10 +137,15 @@ def _told_apart(event: Event) -> Event:
     return replace(event, id=f"{event.id}@{to_ms(event.received_at)}") if event.window else event
 
 
-def stop_marks(event: Event, campaigns: Sequence[str] | None, *, entity_only: bool) -> tuple[Mark, ...]:
+def stop_marks(event: Event, outlook: Outlook) -> tuple[Mark, ...]:
     """What a cancel leaves behind at once: no calls on facts as old as its own, for these refs."""
-    refs = (event.entity.ref,) if entity_only and event.entity else event.refs
-    return tuple(Mark(ref, campaign, event.happened_at) for ref in qualify(event.source, refs) for campaign in campaigns or ("*",))
+    cancel, rule = outlook.cancel, outlook.decision.rule
+    if cancel is None:
+        return ()
+    refs = (event.entity.ref,) if cancel.entity_only and event.entity else event.refs
+    restarts = bool(rule and rule.call)
+    places = [(ref, campaign) for ref in qualify(event.source, refs) for campaign in cancel.campaigns or ("*",)]
+    return tuple(Mark(ref, campaign, event.happened_at, restarts) for ref, campaign in places)
 
 
 def _on_disk(entry: NewEntry) -> Receipt:

@@ -315,8 +315,8 @@ class Entry:
 
     ``request`` is bound before it first goes out: every later attempt sends the same bytes. ``open`` means that an
     answer to it is owed: it may have reached the platform, and nobody knows what came of it; ``asked_at`` is when the first such
-    request went out. ``was`` is the status in which the present owner found the event, ``since`` when its present trouble
-    began (somebody who must answer does not), None when there is none.
+    request went out, ``tried_at`` when the last did. ``was`` is the status in which the present owner found the event, ``since``
+    when its present trouble began (somebody who must answer does not), None when there is none.
     """
 
     key: str
@@ -331,6 +331,7 @@ class Entry:
     request: HttpRequest | None = None
     open: bool = False
     asked_at: datetime | None = None
+    tried_at: datetime | None = None
     since: datetime | None = None
     jobs: tuple[str, ...] = ()
     campaign: str | None = None

@@ -1,5 +1,7 @@
 """JMESPath over event documents: what is true, what is not, and what nobody can say yet."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +108,41 @@ def test_what_is_all_known_is_decided(text, known):
     document = {"fields": {"a": None, "b": None, "c": None, **known}}
 
     assert Expression(text).verdict(document, LEARNABLE) is truthy(Expression(text).search(document))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fields.amount > `1000`",
+        "contains(type, fields.number)",
+        "fields.rows[?amount > `3`]",
+        "contact.phones[0] >= fields.number",
+        "fields.rows[::0]",
+        "sort(fields.mixed)",
+        "sum(fields.mixed)",
+        "abs(fields.amount)",
+    ],
+)
+def test_what_cannot_be_compared_or_counted_is_absent_and_no_error(text):
+    fields = {"amount": "5000", "number": 7, "rows": [{"amount": "5"}], "mixed": [1, "a", None]}
+    document = {"type": "lead.created", "fields": fields, "contact": {"phones": ["+1"]}}
+
+    expression = Expression(text)
+
+    assert expression.search(document) in (None, [])
+    assert expression.verdict(document, frozenset()) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("foo(bar)", "there is no function foo()"),
+        ("a || nope(b)", "there is no function nope()"),
+        ("contains(foo)", "contains() takes 2 arguments, not 1"),
+        ("length(a, b)", "length() takes 1 argument, not 2"),
+        ("not_null()", "not_null() takes 1 argument or more, not 0"),
+    ],
+)
+def test_a_function_that_cannot_work_is_refused_where_it_is_written(text, why):
+    with pytest.raises(ValueError, match=re.escape(why)):
+        Expression(text)

@@ -29,7 +29,7 @@ class Cancelled:
 
 def cancel(case: Case, command: CancelCommand) -> Generator[Effect, Any, Cancelled]:
     """Stop everything the command covers. "Cancelled" is said only after the platform said so."""
-    verdict = yield case.beginning(marks=stop_marks(case.event, command.campaigns, entity_only=command.entity_only))
+    verdict = yield case.beginning(marks=stop_marks(case.event, case.outlook) if case.outlook else ())
     if not isinstance(verdict, Go):
         return Cancelled(ended=True, record=case.blocked(verdict))
     others: list[Entry] = yield Outside(lambda: _sharing(case, command))

@@ -215,7 +215,10 @@ def may_still_ask(entry: Entry) -> bool:
 
 def poisoned(entry: Entry) -> Ending:
     unknown = "; whether its call was made is not known" if entry.open and not may_still_ask(entry) else ""
-    reason = f"its attempt took a worker process down {entry.crashes} times{unknown}: look at the workers' log, then replay it"
+    reason = (
+        f"its attempt came to no end {entry.crashes} times{unknown}: a worker process died over it, or a fault of ours is in the workers' log; "
+        "replay it when that is mended"
+    )
     return Ending(status=Status.FAILED, reason=reason, tells=may_still_ask(entry))
 
 

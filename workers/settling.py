@@ -1,7 +1,7 @@
 """Finding out whether a request whose answer was lost made a call job, without asking for another."""
 
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.calls import phones_of
@@ -12,8 +12,13 @@ from workers.case import Case
 from workers.effects import Effect, Flow, Outside
 from workers.policy import Ending
 
-VISIBLE_AFTER = timedelta(seconds=5)
+FIRST_LOOK = timedelta(seconds=5)
 """A call job that was just made may take a moment to appear in the platform's reports."""
+
+SLOWEST = timedelta(seconds=40)
+"""A platform that did not answer within the lease may still be at it: for so long after, a report without the call job proves nothing."""
+
+_LOOK_AGAIN = timedelta(seconds=10)
 
 CLOCKS_APART = timedelta(seconds=30)
 """The platform's clock and ours: a call job may seem a little older than the request that made it."""
@@ -26,9 +31,8 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
     """
     entry, now = case.entry, case.now()
     asked_at, campaign, phone = entry.asked_at or now, *_asked_for(case)
-    if not duplicated and now < asked_at + VISIBLE_AFTER:
-        reason = "waits for the platform's report to show whether the call was made"
-        return case.end(Ending(status=Status.UNKNOWN, reason=reason, due=asked_at + VISIBLE_AFTER, settled=False))
+    if not duplicated and now < asked_at + FIRST_LOOK:
+        return case.end(_not_yet(asked_at + FIRST_LOOK))
     jobs = yield from case.ask("report", lambda: case.world.calls_api.job_report(campaign, phones=[phone]))
     if isinstance(jobs, Answer) and not policy.knows_nothing(jobs):
         return case.end(policy.unsettled(jobs, entry, now))
@@ -37,7 +41,15 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
     if adopted:
         reason = f"call job {adopted.id} was made: the answer was lost, the platform's report has it"
         return case.end(Ending(status=Status.DONE, reason=reason, jobs=(adopted.id,), tells=True, called=True), campaign=campaign)
+    certain = (entry.tried_at or asked_at) + case.world.lease + SLOWEST
+    if now < certain:
+        return case.end(_not_yet(min(now + _LOOK_AGAIN, certain)))
     return case.end(policy.by_the_platforms_rule() if duplicated else _nothing_made(case))
+
+
+def _not_yet(again: datetime) -> Ending:
+    reason = "waits for the platform's report to show whether the call was made: a slow platform may be making it still"
+    return Ending(status=Status.UNKNOWN, reason=reason, due=again, settled=False)
 
 
 def _asked_for(case: Case) -> tuple[str, str]:

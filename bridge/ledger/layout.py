@@ -12,7 +12,8 @@ Redis: a change that an older version would misread gets a new number and a migr
     ref:<ref>                zset    the events that share a ref, by when they were last touched; a ref of a CRM record is
                                      qualified by its source, a phone is the same person everywhere
     lease:<ref>              string  the one event that may be attempted for this ref now
-    mark:<ref>               hash    stop marks: campaign (or *) → "<fact's time ms> <event key>"
+    mark:<ref>               hash    stop marks: campaign (or *) → "<fact's time ms> <event key>", with a + behind
+                                     the time where that event goes on to call
     alias:<ref>              string  the ref of the record that this one was merged into
     wants:<ref>              set     the events that wait for a phone number of this record
     do-not-call              zset    the numbers that must not be called, by when they were added (ms)
@@ -39,7 +40,8 @@ An event's hash, by field:
     refs lane delivery       all refs as qualified here (JSON), which due set, which delivery
     accepted                 ms
     owner until crashes      the lease (worker, ms), and how often a worker died holding it
-    request open asked tries the bound request (JSON), whether an answer to it is owed, since when, how often it was sent
+    request open asked       the bound request (JSON), whether an answer to it is owed, and since when
+    tried tries              when it was sent last, and how often it was
     held                     what is reserved for its call: fact, cooldown, and who had the cooldown before (JSON)
     since                    when its present trouble began (ms): a platform or a CRM that does not answer as it should
     slot                     the turn it was given by the campaign's rate limit (ms)

@@ -17,11 +17,15 @@ ATTEMPTS_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """``No calls for this ref on facts up to ``at``'', in one campaign or (``*``) in every one."""
+    """``No calls for this ref on facts up to ``at``'', in one campaign or (``*``) in every one.
+
+    ``restarts``: left by an event that stops and then calls; of two such events of one moment neither stops the other's own call.
+    """
 
     ref: str
     campaign: str
     at: datetime
+    restarts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,7 @@ class CallGate:
     fact_window: timedelta | None = None
     cooldown_ms: int = 0
     pace_ms: float | None = None
+    restarts: bool = False
 
 
 def call_gate(command: CallCommand, event: Event, rule: Rule | None, pace_ms: float | None = None) -> CallGate:
@@ -81,6 +86,7 @@ def call_gate(command: CallCommand, event: Event, rule: Rule | None, pace_ms: fl
         fact_window=event.window,
         cooldown_ms=millis(cooldown) if cooldown else 0,
         pace_ms=pace_ms,
+        restarts=bool(rule and rule.cancel),
     )
 
 
@@ -154,7 +160,7 @@ class Record:
     @property
     def gone(self) -> list[str]:
         """The fields that this record takes away."""
-        owed = ["open", "asked"] if self.settled else []
+        owed = ["open", "asked", "tried"] if self.settled else []
         return ["crashes", *owed, *([] if self.trouble else ["since"])]
 
 
@@ -175,6 +181,7 @@ def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> E
         request=HttpRequest(**json.loads(row["request"])) if "request" in row else None,
         open="open" in row,
         asked_at=_moment(row.get("asked")),
+        tried_at=_moment(row.get("tried")),
         since=_moment(row.get("since")),
         jobs=tuple(json.loads(row.get("jobs", "[]"))),
         campaign=row.get("campaign"),
@@ -249,11 +256,12 @@ def gate_arguments(gate: CallGate) -> dict[str, Any]:
         "fact": gate.fact,
         "fact_ms": millis(gate.fact_window) if gate.fact_window else False,
         "cooldown": gate.cooldown_ms,
+        "restarts": gate.restarts,
     }
 
 
 def mark_arguments(marks: Sequence[Mark]) -> list[list[str]]:
-    return [[mark.ref, mark.campaign, str(to_ms(mark.at))] for mark in marks]
+    return [[mark.ref, mark.campaign, str(to_ms(mark.at)), "+" if mark.restarts else ""] for mark in marks]
 
 
 def qualified(event: Event) -> list[str]:

@@ -400,3 +400,18 @@ def test_an_event_whose_worker_died_twice_is_tried_with_nothing_beside_it(desk):
     desk.accept("e3", refs=("lead:3",))
     assert claimed() == ["suspect"]
     assert claimed(empty_handed=False) == ["e3"]
+
+
+def test_many_that_missed_their_turns_while_nobody_was_there_do_not_go_out_together(desk):
+    desk.accept(*(f"e{number}" for number in range(10)))
+    for entry in desk.claim():
+        verdict = desk.call(entry, pace_ms=1000)
+        if isinstance(verdict, Blocked):
+            desk.record(entry, Status.WAITING, wait=(verdict.at - desk.now).total_seconds())
+        else:
+            desk.record(entry)
+    desk.later(seconds=60)
+
+    went = [entry.key for entry in desk.claim() if isinstance(desk.call(entry, pace_ms=1000), Go)]
+
+    assert len(went) == 1

@@ -295,3 +295,27 @@ def test_a_stop_ends_what_waits_for_call_hours_at_once(bench, platform):
 
     assert statuses(bridge, "call", "stop") == ["suppressed", "done"]
     assert "crm:stop" in bridge.entry("call").reason
+
+
+BOTH = {"name": "start again", "on": "contact.updated", "cancel": {}, "call": {"campaign": "welcome", "payload": {"id": "id"}}}
+
+
+def test_of_two_changes_of_one_moment_that_each_start_again_one_call_is_left(bench, platform):
+    bridge = bench(BOTH)
+    for event_id in ("first", "second"):
+        bridge.lead(event_id, type="contact.updated", occurred_at=EARLY, entity={"type": "contact", "id": "1"}, stage={"to": event_id})
+
+    bridge.work_through()
+
+    assert statuses(bridge, "first", "second") == ["done", "done"]
+    assert [call["status"] for call in platform.calls].count("planned") == 1
+
+
+def test_a_stop_of_the_same_moment_outweighs_a_new_start(bench, platform):
+    bridge = bench(BOTH, STOP)
+    bridge.lead("again", type="contact.updated", occurred_at=EARLY, **LEAD)
+    bridge.lead("stop", type="lead.deleted", occurred_at=EARLY, **LEAD)
+
+    bridge.work_through()
+
+    assert [call for call in platform.calls if call["status"] == "planned"] == []

@@ -1,5 +1,7 @@
 """Whether a lost answer made a call: asked of the platform's report, never guessed."""
 
+import time
+
 import pytest
 import requests
 
@@ -73,7 +75,7 @@ def test_a_call_the_script_made_by_itself_is_not_taken_for_ours(bridge, platform
 
 def test_an_event_that_may_not_be_called_any_more_finds_out_first_and_is_then_suppressed(bridge, platform):
     lost(bridge, platform, fault="reset_before")
-    bridge.clock.advance(seconds=30)
+    bridge.clock.advance(seconds=46)
 
     bridge.work(bridge.with_rules({"name": "call", "on": "lead.created", "call": {"campaign": "welcome"}}, mode="shadow"))
 
@@ -124,3 +126,22 @@ def test_a_job_of_another_event_of_the_same_person_is_not_adopted(bridge, platfo
 
     one, two = bridge.entry("e1").jobs, bridge.entry("e2").jobs
     assert (len(one), len(two), len({*one, *two})) == (1, 1, 2)
+
+
+def test_a_report_that_does_not_have_the_call_yet_proves_nothing_while_the_platform_may_still_be_making_it(bench, platform):
+    bridge = bench({"name": "call", "on": "lead.created", "call": {"campaign": "welcome"}}, {"name": "stop", "on": "lead.deleted", "cancel": {}})
+    platform.fault("latency", seconds=2.5, times=1, endpoint="addPhone")
+    bridge.lead("call", **LEAD)
+    bridge.work()
+    bridge.lead("stop", type="lead.deleted", **LEAD)
+    bridge.clock.advance(seconds=10)
+    bridge.work()
+    assert (bridge.status("call"), bridge.status("stop")) == ("unknown", "waiting")
+
+    until = time.monotonic() + 10
+    while not platform.calls and time.monotonic() < until:
+        time.sleep(0.05)
+    bridge.work_through(12, seconds=5)
+
+    assert [call["status"] for call in platform.calls] == ["cancelledByUser"]
+    assert (bridge.status("call"), bridge.status("stop")) == ("done", "done")

@@ -14,8 +14,8 @@ local function absorb(event)
     redis.call('PEXPIRE', index, index_ttl)
     local marks = redis.call('HGETALL', P .. 'mark:' .. old)
     for place = 1, #marks, 2 do
-      local at, by = string.match(marks[place + 1], '^(%d+) (.*)$')
-      leave_marks(by, { { event.entity, marks[place], at } }, dedup)
+      local at, restarts, by = read_mark(marks[place + 1])
+      leave_marks(by, { { event.entity, marks[place], at, restarts and '+' or '' } }, dedup)
     end
     if old ~= event.entity then redis.call('SET', P .. 'alias:' .. old, event.entity, 'PX', index_ttl) end
   end

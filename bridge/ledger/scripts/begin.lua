@@ -7,12 +7,15 @@
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
--- early is given a turn and keeps it, unless that has come while the campaign is held: then it is given another.
+-- early is given a turn and keeps it, unless that has come while the campaign is held or while nobody was there to take it: many
+-- that missed their turns must not go out together, so each is given another.
+local late = 2000
+
 local function turn(event)
   local slot = tonumber(redis.call('HGET', entry_key(event.key), 'slot') or '')
   local held = tonumber(redis.call('GET', P .. 'hold:campaign:' .. event.call.campaign) or '0')
   if slot and slot > NOW then return slot end
-  if slot and held <= NOW then return nil end
+  if slot and held <= NOW and NOW - slot <= late then return nil end
   local name, pace = P .. 'pace:campaign:' .. event.call.campaign, event.pace or 0
   local free = math.max(tonumber(redis.call('GET', name) or '0'), held, NOW)
   if pace > 0 then
@@ -64,6 +67,7 @@ local function begin(event)
     reserve(event, name)
     redis.call('HINCRBY', name, 'tries', 1)
     redis.call('HSETNX', name, 'asked', ARGV[2])
+    redis.call('HSET', name, 'tried', ARGV[2])
     redis.call('HDEL', name, 'slot')
   end
   redis.call('HSET', name, 'refs', cjson.encode(event.refs), 'until', NOW + lease, unpack(event.entry))

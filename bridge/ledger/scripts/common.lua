@@ -33,13 +33,21 @@ local function with_aliases(refs)
   return all
 end
 
--- A stop mark only ever moves forward in time.
+-- "<ms><+ where its event goes on to call> <event key>"
+local function read_mark(mark)
+  local at, restarts, by = string.match(mark, '^(%d+)(%+?) (.*)$')
+  return tonumber(at), restarts == '+', by
+end
+
+-- A stop mark only ever moves forward in time; at one moment, one that only stops outweighs one whose event goes on to call.
 local function leave_marks(key, marks, ttl)
   for _, mark in ipairs(marks) do
     local name, campaign, at = P .. 'mark:' .. mark[1], mark[2], tonumber(mark[3])
     local old = redis.call('HGET', name, campaign)
-    if not old or tonumber(string.match(old, '^%d+')) < at then
-      redis.call('HSET', name, campaign, string.format('%d %s', at, key))
+    local had_at, had_restarts = 0, false
+    if old then had_at, had_restarts = read_mark(old) end
+    if not old or had_at < at or (had_at == at and had_restarts and mark[4] ~= '+') then
+      redis.call('HSET', name, campaign, string.format('%d%s %s', at, mark[4], key))
       redis.call('PEXPIRE', name, ttl)
     end
   end

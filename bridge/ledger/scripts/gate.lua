@@ -1,12 +1,13 @@
 -- Who must not be called, as far as only Redis can know. Put between common.lua and a script that asks.
--- A call: {campaign, phone, at ms, fact, fact_ms or false, cooldown ms}
+-- A call: {campaign, phone, at ms, fact, fact_ms or false, cooldown ms, restarts}
 
 local function stop_mark(event)
   for _, ref in ipairs(event.refs) do
     for _, mark in ipairs(redis.call('HMGET', P .. 'mark:' .. ref, '*', event.call.campaign)) do
       if mark then
-        local at, by = string.match(mark, '^(%d+) (.*)$')
-        if tonumber(at) >= event.call.at and by ~= event.key then return by end
+        local at, restarts, by = read_mark(mark)
+        local stops = at > event.call.at or (at == event.call.at and not (restarts and event.call.restarts))
+        if stops and by ~= event.key then return by end
       end
     end
   end
