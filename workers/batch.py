@@ -44,7 +44,10 @@ class _Running:
 
 @dataclass(slots=True)
 class Batch:
-    """The deliveries that one wake-up has in hand. ``stopping`` is asked before anything new is begun."""
+    """The deliveries that one wake-up has in hand. ``stopping`` is asked before anything new is begun.
+
+    ``hand``: the events that were claimed and came to no end; when Redis went away, they are to be given back when it is there again.
+    """
 
     world: World
     stopping: Callable[[], bool]
@@ -57,6 +60,7 @@ class Batch:
     renewed: float = field(default_factory=monotonic)
     pause: threading.Event = field(default_factory=threading.Event)
     away: LedgerUnavailable | None = None
+    hand: set[str] = field(default_factory=set)
 
     def run(self) -> int:
         """Deliver what is due until nothing is, or until it is time to stop; how many events were in hand.
@@ -88,6 +92,7 @@ class Batch:
         except LedgerUnavailable as away:
             self.away = away
             return False
+        self.hand.update(entry.key for entry in entries)
         self.ready.extend(_Running(entry, deliver(entry, self.world)) for entry in entries)
         self.handled += len(entries)
         return bool(entries)
@@ -107,6 +112,8 @@ class Batch:
         except StopIteration as stop:
             if stop.value is not None:
                 self.ended.append(stop.value)
+            else:
+                self.hand.discard(running.entry.key)
             return
         except LedgerUnavailable as away:
             self.away = away
@@ -114,6 +121,7 @@ class Batch:
         except Exception:  # noqa: BLE001 -- see below
             # A fault of ours in one delivery must not take the others with it; its lease runs out, and three of them are poison.
             _log.exception("a delivery failed unexpectedly", extra={"key": running.entry.key})
+            self.hand.discard(running.entry.key)
             return
         if isinstance(effect, Outside):
             self.waiting[self.threads.submit(effect.do)] = running
@@ -149,6 +157,7 @@ class Batch:
                     raise
                 self.pause.wait(0.5)
         for record, kept in zip(ended, written, strict=True):
+            self.hand.discard(record.entry.key)
             _tell(record, kept=kept)
 
     def _collect(self) -> None:

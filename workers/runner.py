@@ -54,16 +54,36 @@ class Process:
     world: World
     stopping: threading.Event = field(default_factory=threading.Event)
     threads: ThreadPoolExecutor = field(init=False)
+    left: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.threads = ThreadPoolExecutor(self.world.concurrency, thread_name_prefix="attempt")
 
     def deliver_due(self) -> int:
+        batch = Batch(self.world, self.stopping.is_set, self.threads)
         try:
-            return Batch(self.world, self.stopping.is_set, self.threads).run()
+            self.give_back()
+            return batch.run()
         except LedgerUnavailable as away:
-            _log.warning("Redis went away in the middle of deliveries; their leases bring them back", extra={"error": str(away)})
+            self.left |= batch.hand
+            _log.warning("Redis went away in the middle of deliveries; they are given back when it is there", extra={"error": str(away)})
             return 0
+
+    def give_back(self) -> None:
+        """What was in hand when Redis went away; else it would count as a crash of this process, and three of those fail an event."""
+        if self.left:
+            self.world.ledger.release(self.world.worker, self.left, self.world.clock())
+            self.left.clear()
+
+    def end(self, patience: float) -> None:
+        """Let open attempts end, and give back what is left if Redis comes back in time; else the leases bring it back."""
+        self.threads.shutdown(wait=True)
+        until = time.monotonic() + patience
+        while self.left and time.monotonic() < until:
+            try:
+                self.give_back()
+            except LedgerUnavailable:
+                time.sleep(0.2)
 
 
 _current: list[Process] = []
@@ -115,7 +135,7 @@ def work(path: Path, concurrency: int, parent: int) -> None:
     except RedisError as away:
         _log.warning("Redis is away; the worker is started again", extra={"error": type(away).__name__})
     finally:
-        process.threads.shutdown(wait=True)
+        process.end(_GRACE / 2)
 
 
 def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> None:

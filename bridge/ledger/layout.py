@@ -39,7 +39,8 @@ An event's hash, by field:
     rule trace               which rule matched, and one line per rule tried (JSON)
     refs lane delivery       all refs as qualified here (JSON), which due set, which delivery
     accepted                 ms
-    owner until crashes      the lease (worker, ms), and how often a worker died holding it
+    owner until was          the lease (worker, ms), and the status it was taken in
+    crashes fell             how often a worker died holding it, and which one was the last
     request open asked       the bound request (JSON), whether an answer to it is owed, and since when
     tried tries              when it was sent last, and how often it was
     held                     what is reserved for its call: fact, cooldown, and who had the cooldown before (JSON)

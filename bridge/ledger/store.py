@@ -43,7 +43,7 @@ LEFT_ALONE, LONGEST_ALONE = timedelta(seconds=5), timedelta(minutes=2)
 """How long a campaign is left alone then, twice as long each time it still does not answer."""
 
 _SCRIPTS = {
-    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "pace", "erase")},
+    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase")},
     **{name: ("common", "gate", name) for name in ("begin", "foresee")},
 }
 
@@ -156,6 +156,10 @@ class Ledger:
     def renew(self, worker: str, lease: timedelta, held: Iterable[str], now: datetime) -> set[str]:
         """Keep the leases of what is still being worked on; the keys that are still this worker's."""
         return set(self._run("renew", now, worker, millis(lease), json.dumps(list(held))))
+
+    def release(self, worker: str, held: Iterable[str], now: datetime) -> None:
+        """Give back what a worker had in hand when Redis went away; what another has taken over since is not held against it as a crash."""
+        self._run("release", now, worker, json.dumps(list(held)))
 
     def pace(self, name: str, rate: Rate, now: datetime, longest: timedelta = timedelta(seconds=1)) -> float:
         """Seconds until the next turn of a rate limit; the turn is taken only when that is within ``longest``."""

@@ -415,3 +415,26 @@ def test_many_that_missed_their_turns_while_nobody_was_there_do_not_go_out_toget
     went = [entry.key for entry in desk.claim() if isinstance(desk.call(entry, pace_ms=1000), Go)]
 
     assert len(went) == 1
+
+
+def test_what_a_living_worker_gives_back_is_due_again_as_it_was_and_nobody_crashed(desk):
+    desk.accept("e1")
+    desk.claim("w1")
+
+    desk.ledger.release("w1", ["e1"], desk.now)
+
+    (entry,) = desk.claim("w2")
+    assert (entry.was, entry.crashes) == (Status.QUEUED, 0)
+
+
+def test_what_was_taken_over_meanwhile_is_not_held_against_it(desk):
+    desk.accept("e1")
+    desk.claim("w1")
+    desk.later(seconds=21)
+    (taken,) = desk.claim("w2")
+    assert taken.crashes == 1
+
+    desk.ledger.release("w1", ["e1", "never heard of"], desk.now)
+
+    assert desk.entry("e1").crashes == 0
+    assert desk.record(taken, worker="w2")

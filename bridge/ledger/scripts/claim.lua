@@ -29,8 +29,13 @@ local function take(lane, key)
     look_again(lane, key, NOW + pause)
     return
   end
-  -- Due while running: its lease ran out, so the worker that had it is gone.
-  if had[1] == 'running' then redis.call('HINCRBY', name, 'crashes', 1) end
+  -- Due while running: its lease ran out, so the worker that had it is gone. If it only could not reach Redis, it will say so.
+  if had[1] == 'running' then
+    redis.call('HINCRBY', name, 'crashes', 1)
+    redis.call('HSET', name, 'fell', redis.call('HGET', name, 'owner') or '')
+  else
+    redis.call('HSET', name, 'was', had[1])
+  end
   redis.call('HSET', name, 'status', 'running', 'owner', worker, 'until', NOW + lease)
   look_again(lane, key, NOW + lease)
   local row = redis.call('HGETALL', name)
