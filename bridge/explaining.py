@@ -19,6 +19,7 @@ from bridge.rules import wanted_fields
 from bridge.sources.base import Source
 
 HIDDEN = "***"
+TAKEN_ALL_THE_SAME = "taken all the same, because the source is insecure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def _verified(source: Source, delivery: Delivery, now: datetime) -> bool | str:
     try:
         source.verify(delivery, now)
     except Unverified as refused:
-        return f"{refused.message}; taken all the same, because the source is insecure" if source.settings.insecure else refused.message
+        return f"{refused.message}; {TAKEN_ALL_THE_SAME}" if source.settings.insecure else refused.message
     return True
 
 

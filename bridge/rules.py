@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -46,24 +46,26 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
 
 
-class Hours(_Part):
-    """When a person may be called, in the person's own time; outside, the event waits."""
-
-    days: tuple[Day, ...] = DAYS
+class _Span(_Part):
     start: TimeOfDay = Field(alias="from")
     end: TimeOfDay = Field(alias="to")
-    unknown_zone: Literal["hold"] = "hold"
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Hours":
+    def _in_order(self) -> Self:
         if self.start >= self.end:
             raise ValueError("`from` must be earlier than `to`")
         return self
 
 
-class AllowedWindow(_Part):
-    start: TimeOfDay = Field(alias="from")
-    end: TimeOfDay = Field(alias="to")
+class AllowedWindow(_Span):
+    """One stretch of a day in which the platform may call."""
+
+
+class Hours(_Span):
+    """When a person may be called, in the person's own time; outside, the event waits."""
+
+    days: tuple[Day, ...] = DAYS
+    unknown_zone: Literal["hold"] = "hold"
 
 
 class Schedule(_Part):
@@ -96,6 +98,13 @@ class Call(_Part):
     recheck: bool = False
     wait_for_phone: Duration = timedelta(hours=24)
     schedule: Schedule | None = None
+
+    @field_validator("expires", "cooldown")
+    @classmethod
+    def _longer_than_nothing(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value <= timedelta():
+            raise ValueError("must be longer than nothing: leave the key out where it is not wanted")
+        return value
 
     @field_validator("payload")
     @classmethod

@@ -32,14 +32,16 @@ time.sleep(60)
 
 HOLD_WITH_A_FORK = HOLD.replace("time.sleep(60)", "import os; print(os.fork(), flush=True); time.sleep(60)")
 
+# Whoever starts programs in the background has them ignore Ctrl-C, and they pass that on.
 ASK_AFTER_CTRL_C = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from redis import Redis
 from bridge.embedded import EmbeddedRedis
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with EmbeddedRedis(Path(sys.argv[1])) as embedded:
-    print(embedded.pid, flush=True)
     try:
+        print(embedded.pid, flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         time.sleep(0.2)

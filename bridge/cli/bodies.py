@@ -23,8 +23,18 @@ def parsed_headers(lines: Iterable[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise click.BadParameter(f"'{line}' is no header: write 'Name: value'", param_hint="--header")
+        if not f"{name}{value}".isprintable() or not _is_latin(name.strip(), ascii_only=True) or not _is_latin(value):
+            raise click.BadParameter(f"'{line}' is no header: its name is ASCII, its value Latin-1, and both are one line", param_hint="--header")
         headers[name.strip().lower()] = value.strip()
     return headers
+
+
+def _is_latin(text: str, *, ascii_only: bool = False) -> bool:
+    try:
+        text.encode("ascii" if ascii_only else "latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def delivery_from(file: Path, source: str, url: str, headers: dict[str, str], now: datetime) -> Delivery:

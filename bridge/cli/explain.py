@@ -16,7 +16,7 @@ from bridge.cli.options import config_option, json_option, loaded, query_option
 from bridge.config import Config
 from bridge.deciding import Policy
 from bridge.errors import LedgerUnavailable, StartupError
-from bridge.explaining import Explainer, find_entries
+from bridge.explaining import TAKEN_ALL_THE_SAME, Explainer, find_entries
 from bridge.ledger import Ledger
 from bridge.sources import kinds
 from bridge.sources.base import Source
@@ -47,7 +47,7 @@ def explain(**options: Any) -> None:
     if options["as_json"]:
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        _show(told, nothing="There is no event in this body." if would else _NOT_FOUND)
+        _show(told, would=would)
     sys.exit(0 if told["events"] else 1 if "error" in told else NOTHING_MATCHED)
 
 
@@ -70,7 +70,7 @@ def _did(*, what: str, config_path: str | None, content_type: str | None, header
     config = loaded(config_path)[1]
     require_redis(config)
     services = build(config)
-    entries = find_entries(services.ledger, list(config.sources), what)
+    entries = find_entries(services.ledger, list(config.sources), what.encode("utf-8", "replace").decode())
     explainer = _explainer(config)
     # Whatever is in the ledger had proved itself when it came.
     return {"verified": True, "events": [explainer.entry(entry) for entry in entries]}
@@ -78,7 +78,7 @@ def _did(*, what: str, config_path: str | None, content_type: str | None, header
 
 def _is_file(what: str) -> bool:
     try:
-        return Path(what).is_file()
+        return Path(what).exists() and not Path(what).is_dir()
     except OSError:  # longer than any file's name may be
         return False
 
@@ -118,13 +118,17 @@ def _reachable_ledger(config: Config) -> Ledger | None:
     return services.ledger
 
 
-def _show(told: dict[str, Any], *, nothing: str) -> None:
+def _show(told: dict[str, Any], *, would: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]Signature[/]  {'genuine' if told['verified'] is True else escape('not verified: ' + told['verified'])}")
+    if told["verified"] is not True:
+        refused = "" if told["verified"].endswith(TAKEN_ALL_THE_SAME) else ". Delivered like this it would be answered 401 and change nothing"
+        console.print(f"[bold]Not verified[/]  {escape(told['verified'])}{refused}.")
+    elif would:
+        console.print("[bold]Signature[/]  genuine")
     if "error" in told:
         console.print(f"[bold]Refused (422)[/]  {escape(told['error'])}")
     elif not told["events"]:
-        console.print(nothing)
+        console.print("There is no event in this body." if would else _NOT_FOUND)
     for event in told["events"]:
         _show_event(console, event)
 

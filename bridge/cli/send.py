@@ -32,6 +32,8 @@ def send(  # noqa: PLR0917 -- click fills them by name
     _, config = loaded(config_path)
     if source not in config.sources:
         raise click.BadParameter(f"no source is called '{source}'; there are {', '.join(config.sources) or 'none'}", param_hint="SOURCE")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"'{url}' is no address: write it with http:// or https://", param_hint="--url")
     here, body = f"http://{config.server.bind}", file.read_bytes()
     adapter = kinds()[config.sources[source].kind](source, config.sources[source])
     public, more = config.server.public_url or here, parsed_headers(headers)

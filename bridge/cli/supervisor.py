@@ -29,6 +29,7 @@ from bridge.wiring import redis_url
 _GRACE = 90.0
 _TOO_SOON = 5.0
 _PORT_PATIENCE = 4.0
+_REVIVE_PAUSE = 3.0
 _log = logging.getLogger("callbridge.run")
 
 
@@ -131,13 +132,27 @@ class Supervisor:
     def _watch(self, parts: list["_Part"], embedded: EmbeddedRedis | None) -> int:
         while not self.stopping.wait(0.2):
             if embedded and not embedded.alive():
-                _log.error("the embedded Redis ended and is started again")
-                embedded.restart()
+                self._revive(embedded)
             for part in parts:
                 if not part.keep():
                     click.echo(f"callbridge: {part.name} ends as soon as it is started; see the lines above", err=True)
                     return 1
         return 0
+
+    def _revive(self, embedded: EmbeddedRedis) -> None:
+        """For as long as it takes: web answers 503 meanwhile, and workers wait. A full disk ends with more room, not with a restart."""
+        _log.error("the embedded Redis ended and is started again")
+        told = ""
+        while not self.stopping.is_set():
+            try:
+                embedded.restart()
+            except StartupError as error:
+                if str(error) != told:
+                    told = str(error)
+                    _log.error("the embedded Redis does not start; it is tried again every few seconds", extra={"why": told})
+                self.stopping.wait(_REVIVE_PAUSE)
+            else:
+                return
 
     def _web(self) -> Program:
         return gunicorn(self.path, self.config, self._variables())

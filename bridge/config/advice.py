@@ -37,8 +37,6 @@ def warnings(config: Config) -> list[str]:
 def _server(config: Config) -> Iterator[str]:
     if config.mode in _MODES:
         yield _MODES[config.mode]
-    if config.server.ops_token is None:
-        yield "server.ops_token: not set, so /ops and /api are closed"
     signing = sorted(name for name, source in config.sources.items() if kinds()[source.kind].signs_url)
     if signing and config.server.public_url is None:
         yield f"server.public_url: not set, but {', '.join(signing)} signs the URL it sends to: set it unless nothing stands before the bridge"

@@ -153,14 +153,14 @@ class ServerSettings(_Section):
 
     bind: str = Field(default="127.0.0.1:8000", description="host:port to listen on; $PORT overrides the port")
     public_url: WebAddress | None = Field(default=None, description="the address as the CRM sees it; a CRM that signs the URL signs this one")
-    ops_token: Secret | None = Field(default=None, description="opens /ops and /api; both are closed without it")
+    ops_token: Secret | None = Field(default=None, description="opens the doors for operators; they are closed without it")
     max_body: Size = Field(default=1024**2, description="the largest body taken, in bytes; larger ones are answered 413")
 
     @field_validator("bind")
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         match = _BIND.fullmatch(value)
-        if not match or int(match["port"]) > 65535:
+        if not match or not 0 < int(match["port"]) <= 65535:
             raise ValueError("must be host:port, such as 127.0.0.1:8000, or 0.0.0.0:8000 for every interface")
         return value
 

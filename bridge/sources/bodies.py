@@ -30,8 +30,12 @@ def read_json(body: bytes) -> Any:
     try:
         written = body.decode("utf-8-sig")
         document = json.loads(written, parse_constant=_no_number, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        raise Unreadable("the body is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"the body is not JSON: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the body is not JSON: {str(error) or 'nested too deeply'}") from error
+        raise Unreadable(f"the body is not JSON: {_in_our_words(error)}") from error
     if written.count("[") + written.count("{") > DEEPEST and _nests_deeper(document):
         raise Unreadable(f"the body nests deeper than {DEEPEST} levels")
     return _without_surrogates(document) if _SURROGATE.search(written) else document
@@ -124,6 +128,12 @@ def _value(element: Element, room: int) -> Any:
         name, value = child.tag.rpartition("}")[2], _value(child, room - 1)
         _add(found, name, value)
     return found
+
+
+def _in_our_words(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return "a number has more digits than anybody counts" if "digits" in str(error) else str(error)
 
 
 def _nests_deeper(document: Any) -> bool:

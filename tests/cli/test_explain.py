@@ -126,7 +126,7 @@ def test_for_people_the_request_stands_as_it_would_go_out(configured):
 
     told = configured.run("explain", file, "--source", "zapier")
 
-    assert "Signature  not verified: no secret: send it as `Authorization: Bearer …`, `X-Webhook-Secret` or Basic" in told.out
+    assert "Not verified  no secret: send it as `Authorization: Bearer …`, `X-Webhook-Secret` or Basic" in told.out
     assert "    POST https://ds.tovie.ai/api/crmCalls/campaign/***/addPhone\n" in told.out
     assert "    Idempotence-Key: zapier:lead-7\n    phone=12813322575&name=Alex%20Doe\n" in told.out
 

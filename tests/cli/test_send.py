@@ -74,3 +74,22 @@ def test_an_unknown_source_is_wrong_use_and_the_known_ones_are_named(configured)
 
     assert told.code == 2
     assert "no source is called 'salesforce'; there are hubspot, pipedrive, billing, zapier, lab" in " ".join(told.err.split())
+
+
+@pytest.mark.parametrize("header", ["Ü: ö", "X: 汉", "X: a\nb", "no colon"])
+def test_a_header_that_cannot_be_sent_is_wrong_use(configured, header):
+    file = configured.write("lead.json", {"event_id": "1"})
+
+    told = configured.run("send", "zapier", file, "--header", header)
+
+    assert told.code == 2
+    assert "is no header" in told.err
+
+
+def test_an_address_that_is_none_is_wrong_use(configured):
+    file = configured.write("lead.json", {"event_id": "1"})
+
+    told = configured.run("send", "zapier", file, "--url", "foo")
+
+    assert told.code == 2
+    assert "'foo' is no address" in told.err

@@ -50,7 +50,10 @@ def staged(data_dir: Path, port: int, *, keep: bool) -> Iterator[Stage]:
         raise StartupError(f"another demo is running in {data_dir}: end it with Ctrl-C there, or give this one a --data-dir of its own")
     if not keep:
         rmtree(data_dir / "redis", ignore_errors=True)
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"{data_dir} cannot be used ({error.strerror}): name another folder with --data-dir") from error
     with running_simulator(port=_free_port(_SIMULATOR_PORT)) as simulator:
         free = _free_port(port)
         config_path = data_dir / "config.yaml"
