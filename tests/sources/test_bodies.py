@@ -19,7 +19,7 @@ def test_a_body_with_a_byte_order_mark_is_read():
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"NaN", b"[Infinity]", b"1e999", b"{'a': 1}"])
 def test_what_is_not_json_is_refused(body):
-    with pytest.raises(Unreadable, match="not JSON|not UTF-8"):
+    with pytest.raises(Unreadable, match=r"not JSON|not UTF-8"):
         read_json(body)
 
 
