@@ -27,7 +27,7 @@ lint: .venv/test ## format, lint, types, imports, dependencies, the example conf
 
 pytest: .venv/test ## the tests, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -q --numprocesses auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

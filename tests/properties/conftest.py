@@ -10,7 +10,7 @@ from bridge.simulator import running_simulator
 
 @pytest.fixture(scope="session")
 def examples() -> int:
-    return int(os.environ.get("CALLBRIDGE_EXAMPLES", "200"))
+    return int(os.environ.get("CALLBRIDGE_EXAMPLES", "100"))
 
 
 @pytest.fixture(scope="session")
