@@ -43,7 +43,7 @@ class Ingest:
         source = self.sources[delivery.source]
         if not source.settings.insecure:
             self._verify(source, delivery)
-        new = [self._entry(source, event, delivery) for event in read(source, delivery)]
+        new = self.entries(delivery)
         try:
             return self.accept(delivery, new)
         except LedgerUnavailable:
@@ -57,7 +57,12 @@ class Ingest:
         source = self.sources.get(delivery.source)
         if source is None:
             raise LedgerUnavailable(f"source '{delivery.source}' is not in the configuration any more; its deliveries wait on disk until it is back")
-        self.accept(delivery, [self._entry(source, event, delivery) for event in read(source, delivery)])
+        self.accept(delivery, self.entries(delivery))
+
+    def entries(self, delivery: Delivery) -> list[NewEntry]:
+        """What an authentic delivery says, decided as of when it came. Raises ``Unreadable`` as :func:`read` does."""
+        source = self.sources[delivery.source]
+        return [self._entry(source, event, delivery) for event in read(source, delivery)]
 
     def accept(self, delivery: Delivery, new: Sequence[NewEntry]) -> list[Receipt]:
         """The one atomic step: all of it is durable when this returns."""

@@ -9,6 +9,7 @@ from bridge.cli.check import check
 from bridge.cli.demo import demo
 from bridge.cli.do_not_call import do_not_call
 from bridge.cli.erase import erase
+from bridge.cli.events import events
 from bridge.cli.explain import explain
 from bridge.cli.send import send
 from bridge.cli.serve import run, simulate, web, worker
@@ -39,5 +40,5 @@ def main() -> None:
     """
 
 
-for command in (run, web, worker, check, explain, do_not_call, erase, send, simulate, demo):
+for command in (run, web, worker, check, explain, events, do_not_call, erase, send, simulate, demo):
     main.add_command(command)

@@ -43,7 +43,7 @@ LEFT_ALONE, LONGEST_ALONE = timedelta(seconds=5), timedelta(minutes=2)
 """How long a campaign is left alone then, twice as long each time it still does not answer."""
 
 _SCRIPTS = {
-    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase")},
+    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase", "replay")},
     **{name: ("common", "gate", name) for name in ("begin", "foresee")},
 }
 
@@ -86,6 +86,11 @@ class Ledger:
         return list(
             self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, json.dumps(events, separators=(",", ":")))
         )
+
+    def replay(self, again: NewEntry, now: datetime) -> str:
+        """Have a finished event looked at again as ``again`` says; empty, or the status that forbids it."""
+        event = self._new(again, now)
+        return str(self._run("replay", now, self.retention.longest, self.retention.dedup, json.dumps(event)))
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
         """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first.

@@ -18,6 +18,7 @@ IN_6_2 = frozenset(
         "HSETNX",
         "LPUSH",
         "LTRIM",
+        "PERSIST",
         "PEXPIRE",
         "SADD",
         "SET",
