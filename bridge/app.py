@@ -38,8 +38,7 @@ def from_environment() -> Flask:
     """For gunicorn: ``bridge.app:from_environment()`` with ``CALLBRIDGE_CONFIG`` naming the configuration."""
     log.configure()
     services = build(load(find(None, os.environ), os.environ), redis_timeout=1.0)
-    if services.ingest.spool:
-        threading.Thread(target=services.ingest.spool.run, args=(services.ingest.take_in, threading.Event()), name="spool", daemon=True).start()
+    threading.Thread(target=services.spool.run, args=(services.ingest.take_in, threading.Event()), name="spool", daemon=True).start()
     return create_app(services)
 
 

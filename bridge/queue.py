@@ -6,7 +6,7 @@ the due set is the truth, and the dispatcher puts another.
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from bridge.errors import LedgerUnavailable
@@ -22,6 +22,11 @@ _KEPT = 60
 def wake_ups(redis: Redis) -> Queue:
     """The queue of wake-ups. One queue per worker: RQ loses jobs popped from one of several."""
     return Queue(NAME, connection=redis, serializer=JSONSerializer)
+
+
+def workers(redis: Redis) -> int:
+    """How many worker processes have been heard of within RQ's own patience."""
+    return Worker.count(queue=wake_ups(redis))
 
 
 def put_wake_ups(queue: Queue, wanted: int) -> int:

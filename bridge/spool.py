@@ -31,27 +31,31 @@ class Spool:
     """One folder, shared by all web processes of a host."""
 
     def __init__(self, folder: Path, most: int = MOST) -> None:
-        self._folder = folder
+        self.folder = folder
         self._most = most
 
     def keep(self, delivery: Delivery) -> None:
         """Returns when it is durable. ``LedgerUnavailable`` when this cannot be promised either."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if len(self.waiting()) >= self._most:
                 raise LedgerUnavailable(f"the spool is full ({self._most} deliveries)")
             name = f"{to_ms(delivery.received_at):015}-{uuid4().hex}"
-            _write(self._folder / f".{name}", json.dumps(kept(delivery)))
-            (self._folder / f".{name}").rename(self._folder / name)
-            _sync(self._folder)
+            _write(self.folder / f".{name}", json.dumps(kept(delivery)))
+            (self.folder / f".{name}").rename(self.folder / name)
+            _sync(self.folder)
         except OSError as error:
             raise LedgerUnavailable(f"the spool cannot be written: {error.strerror}") from error
 
     def waiting(self) -> list[Path]:
         """What is to be taken in, the oldest first."""
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return []
-        return sorted(path for path in self._folder.iterdir() if not path.name.startswith(".") and not path.name.endswith(_BROKEN))
+        return sorted(path for path in self.folder.iterdir() if not path.name.startswith(".") and not path.name.endswith(_BROKEN))
+
+    def broken(self) -> list[Path]:
+        """What was set aside because it could not be read."""
+        return sorted(self.folder.glob(f"*{_BROKEN}"))
 
     def drain(self, take: Callable[[Delivery], object]) -> int:
         """Hand everything to ``take``, in order, unless another process is at it; how many were taken.
@@ -82,7 +86,7 @@ class Spool:
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        with (self._folder / ".lock").open("w") as lock:
+        with (self.folder / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

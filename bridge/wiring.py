@@ -30,6 +30,7 @@ class Services:
     sources: Mapping[str, Source]
     ingest: Ingest
     ordering: Ordering
+    spool: Spool
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -37,9 +38,10 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     redis = connect(redis_url(config), redis_timeout)
     ledger = Ledger(redis, retention(config), call_memory(config))
     adapters, policy = sources(config), policy_of(config)
-    ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=Spool(config.data_dir / "spool"))
+    spool = Spool(config.data_dir / "spool")
+    ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
-    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest, ordering=ordering)
+    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest, ordering=ordering, spool=spool)
 
 
 def sources(config: Config) -> dict[str, Source]:

@@ -8,6 +8,7 @@ from bridge import __version__
 from bridge.cli.check import check
 from bridge.cli.demo import demo
 from bridge.cli.do_not_call import do_not_call
+from bridge.cli.doctor import doctor
 from bridge.cli.erase import erase
 from bridge.cli.events import events
 from bridge.cli.explain import explain
@@ -40,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (run, web, worker, check, explain, events, do_not_call, erase, send, simulate, demo):
+for command in (run, web, worker, check, doctor, explain, events, do_not_call, erase, send, simulate, demo):
     main.add_command(command)

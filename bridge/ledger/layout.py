@@ -57,6 +57,7 @@ from bridge.model import OPERATOR
 LAYOUT = 1
 PREFIX = f"callbridge:{LAYOUT}:"
 LANES = ("first", "normal")
+ANY_DUE = "callbridge:*:due:*"
 
 
 def event(key: str) -> str:
@@ -89,6 +90,10 @@ def renewing(source: str) -> str:
 
 def subscribed(source: str) -> str:
     return f"{PREFIX}subscribed:{source}"
+
+
+def breaker(campaign: str) -> str:
+    return f"{PREFIX}breaker:{campaign}"
 
 
 def refused(source: str) -> str:

@@ -188,6 +188,25 @@ class Ledger:
                 pipeline.zcount(layout.due(lane), "-inf", to_ms(now))
             return sum(pipeline.execute())
 
+    def unfinished_count(self) -> int:
+        with available():
+            pipeline = self.redis.pipeline(transaction=False)
+            for lane in layout.LANES:
+                pipeline.zcard(layout.due(lane))
+            return sum(pipeline.execute())
+
+    def left_alone_since(self, campaign: str) -> datetime | None:
+        """Since when a campaign's platform does not answer; None while it does."""
+        with available():
+            since = self.redis.hget(layout.breaker(campaign), "open")
+        return from_ms(float(str(since))) if since else None
+
+    def other_layouts(self) -> list[str]:
+        """The numbers of ledgers on this Redis that another version made."""
+        with available():
+            found = {str(key).split(":")[1] for key in self.redis.scan_iter(layout.ANY_DUE, count=1000)}
+        return sorted(found - {str(layout.LAYOUT)})
+
     def unfinished(self) -> dict[str, datetime]:
         """Every event that is not finished, and when it is looked at next."""
         with available():
