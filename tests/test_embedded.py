@@ -30,7 +30,8 @@ print(embedded.pid, flush=True)
 time.sleep(60)
 """
 
-HOLD_WITH_A_FORK = HOLD.replace("time.sleep(60)", "import os; print(os.fork(), flush=True); time.sleep(60)")
+# Both sides of the fork write, each its line in one piece: without a buffer, print would write the line and its end apart.
+HOLD_WITH_A_FORK = HOLD.replace("time.sleep(60)", "import os; os.write(1, f'{os.fork()}\\n'.encode()); time.sleep(60)")
 
 # Whoever starts programs in the background has them ignore Ctrl-C, and they pass that on.
 ASK_AFTER_CTRL_C = """

@@ -166,7 +166,7 @@ class Shaking(Generic):
     def handshake(self, delivery):
         return Reply(200, b"the challenge", {"Content-Type": "text/plain"}) if "challenge" in delivery.url else None
 
-    def acknowledge(self, receipts):
+    def acknowledge(self, receipts, delivery):
         return Reply(200, f"<Ack>{len(receipts)}</Ack>".encode(), {"Content-Type": "text/xml"})
 
 
