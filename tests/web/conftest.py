@@ -28,6 +28,7 @@ sources:
   billing: {kind: standard_webhooks, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
   zapier: {kind: generic, secret: zapier-secret-of-ours}
   lab: {kind: generic, insecure: true}
+  odoo: {kind: odoo, secret: odoo-secret-of-ours}
 rules:
   - {name: call new leads, on: lead.created, call: {campaign: welcome, payload: {name: contact.name}}}
   - {name: stop on delete, on: lead.deleted, cancel: {campaigns: [welcome]}}

@@ -167,6 +167,7 @@ class Shaking(Generic):
         return Reply(200, b"the challenge", {"Content-Type": "text/plain"}) if "challenge" in delivery.url else None
 
     def acknowledge(self, receipts, delivery):
+        del delivery
         return Reply(200, f"<Ack>{len(receipts)}</Ack>".encode(), {"Content-Type": "text/xml"})
 
 
