@@ -22,7 +22,7 @@ from workers.case import Case
 from workers.effects import Effect, Flow, Outside
 from workers.erasing import forget
 from workers.policy import Ending
-from workers.settling import settle
+from workers.settling import forgotten, settle
 from workers.world import World
 
 _PEOPLE = ("phone:", "contact:")
@@ -155,6 +155,12 @@ def _send(case: Case, command: CallCommand) -> Flow:
     request = entry.request or call_request(command, entry.key, crm_params=case.world.crm_params)
     verdict = yield case.beginning(request=request, call=_gate(case, command))
     word = getattr(verdict, "word", "")
+    if word == "unsure":
+        made = yield from forgotten(case, command)
+        if made:
+            return made
+        verdict = yield case.beginning(request=request, call=_gate(case, command), sure=True)
+        word = getattr(verdict, "word", "")
     if word == "probe":
         refusal = yield from _probed(case, command.campaign)
         if refusal:

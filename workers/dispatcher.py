@@ -16,6 +16,7 @@ from rq import Queue
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import layout
 from bridge.queue import put_wake_ups
+from workers.pulse import Pulse
 from workers.world import World
 
 TICK = 1.0
@@ -29,18 +30,21 @@ _log = logging.getLogger("callbridge.dispatcher")
 class Dispatcher:
     """Rings for up to ``processes`` workers. Outlives any outage of Redis, and says so once."""
 
-    def __init__(self, world: World, bell: Redis, queue: Queue, processes: int) -> None:
+    def __init__(self, world: World, bell: Redis, queue: Queue, processes: int, pulse: Pulse | None = None) -> None:
         """``bell``: a connection of its own, since it waits on it."""
         self._world = world
         self._bell = bell
         self._queue = queue
         self._processes = processes
         self._failures = 0
+        self._pulse = pulse
 
     def run(self, stopping: threading.Event) -> None:
         """Until told to stop."""
         while not stopping.is_set():
             try:
+                if self._pulse:
+                    self._pulse.beat(self._world.clock())
                 self.look()
                 self._wait_for_bell()
                 self._recovered()

@@ -233,6 +233,13 @@ def knows_nothing(answer: Answer) -> bool:
     return answer.outcome is Outcome.REFUSED and answer.code in NOT_FOUND
 
 
+def not_sure(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """The ledger was restored, and the platform does not say whether this event was called before."""
+    due = now + max(delay(_UNKNOWN, len(entry.attempts), entry.key), _asked(answer))
+    reason = f"the ledger was restored, and the platform does not say whether this was called before: {answer.note}; asked again"
+    return Ending(status=Status.WAITING, reason=reason, due=due)
+
+
 def unsettled(answer: Answer, entry: Entry, now: datetime) -> Ending:
     """The report could not be had: nothing is known, and nothing is sent meanwhile."""
     due = now + max(delay(_UNKNOWN, len(entry.attempts), entry.key), _asked(answer))

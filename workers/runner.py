@@ -32,6 +32,7 @@ from workers.batch import Batch
 from workers.calls_api import CallsApi
 from workers.crm_api import CrmApi
 from workers.dispatcher import Dispatcher
+from workers.pulse import Pulse
 from workers.subscriptions import Subscriptions
 from workers.world import World
 
@@ -146,7 +147,9 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     config = load(path, os.environ)
     url = wiring.redis_url(config)
     world = build_world(config, concurrency)
-    dispatcher = Dispatcher(world, connect(url, timeout=5.0), wake_ups(connect(url, text=False)), processes)
+    dispatcher = Dispatcher(
+        world, connect(url, timeout=5.0), wake_ups(connect(url, text=False)), processes, Pulse(world.ledger, config.data_dir / "pulse")
+    )
     ringing = threading.Thread(target=dispatcher.run, args=(stopping,), name="dispatcher", daemon=True)
     ringing.start()
     subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew, world.clock)

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.calls import phones_of
-from bridge.model import Entry, Status
+from bridge.ledger import Record
+from bridge.model import CallCommand, Entry, Status
+from bridge.phones import wire
 from workers import policy
 from workers.answers import Answer, JobReport
 from workers.case import Case
@@ -37,7 +39,8 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
     if isinstance(jobs, Answer) and not policy.knows_nothing(jobs):
         return case.end(policy.unsettled(jobs, entry, now))
     rows = () if isinstance(jobs, Answer) else jobs
-    adopted = yield from _ours(case, [job for job in rows if job.created_at is None or job.created_at >= asked_at - CLOCKS_APART])
+    since = asked_at - CLOCKS_APART
+    adopted = yield from _ours(case, f"+{phone}", [job for job in rows if job.created_at is None or job.created_at >= since])
     if adopted:
         reason = f"call job {adopted.id} was made: the answer was lost, the platform's report has it"
         return case.end(Ending(status=Status.DONE, reason=reason, jobs=(adopted.id,), tells=True, called=True), campaign=campaign)
@@ -45,6 +48,21 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
     if now < certain:
         return case.end(_not_yet(min(now + _LOOK_AGAIN, certain)))
     return case.end(policy.by_the_platforms_rule() if duplicated else _nothing_made(case))
+
+
+def forgotten(case: Case, command: CallCommand) -> Generator[Effect, Any, Record | None]:
+    """For an event of a ledger that was restored: its record when a call of it is found, or cannot be looked for; None when there is none."""
+    entry, now = case.entry, case.now()
+    jobs = yield from case.ask("report", lambda: case.world.calls_api.job_report(command.campaign, phones=[wire(command.phone)]))
+    if isinstance(jobs, Answer) and not policy.knows_nothing(jobs):
+        return case.end(policy.not_sure(jobs, entry, now))
+    rows = () if isinstance(jobs, Answer) else jobs
+    since = entry.accepted_at - CLOCKS_APART
+    adopted = yield from _ours(case, command.phone, [job for job in rows if job.created_at is None or job.created_at >= since])
+    if adopted is None:
+        return None
+    reason = f"call job {adopted.id} was made before the ledger was restored: the platform's report has it"
+    return case.end(Ending(status=Status.DONE, reason=reason, jobs=(adopted.id,), called=True), campaign=command.campaign)
 
 
 def _not_yet(again: datetime) -> Ending:
@@ -61,12 +79,11 @@ def _asked_for(case: Case) -> tuple[str, str]:
     return campaign, phones[0] if phones else (command.phone.removeprefix("+") if command else "")
 
 
-def _ours(case: Case, rows: list[JobReport]) -> Generator[Effect, Any, JobReport | None]:
+def _ours(case: Case, phone: str, rows: list[JobReport]) -> Generator[Effect, Any, JobReport | None]:
     """The first call job that no other event of this person has recorded as its own."""
     if not rows:
         return None
-    phone = f"phone:+{_asked_for(case)[1]}"
-    others: list[Entry] = yield Outside(lambda: case.world.ledger.sharing([phone]))
+    others: list[Entry] = yield Outside(lambda: case.world.ledger.sharing([f"phone:{phone}"]))
     taken = {job for other in others if other.key != case.entry.key for job in other.jobs}
     return next((job for job in rows if job.id not in taken and not job.redial), None)
 

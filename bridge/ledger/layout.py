@@ -28,6 +28,8 @@ Redis: a change that an older version would misread gets a new number and a migr
     tokens:<source>          string  the access token of a CRM whose tokens expire, and what renews it; sealed
     renewing:<source>        string  the worker that renews it now
     subscribed:<source>      string  there while the CRM's subscription needs no renewing
+    pulse                    string  when (ms) a dispatcher was last there: what tells a store that came back older than it was
+    restored                 string  when (ms) that was noticed: of events accepted before, it may have forgotten that they were called
     wake                     list    one element when something became due: the dispatcher's alarm
 
 ``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``.
@@ -45,6 +47,7 @@ An event's hash, by field:
     tried tries              when it was sent last, and how often it was
     held                     what is reserved for its call: fact, cooldown, and who had the cooldown before (JSON)
     since                    when its present trouble began (ms): a platform or a CRM that does not answer as it should
+    sure                     there when the platform was asked whether a call was made that the ledger may have forgotten
     slot                     the turn it was given by the campaign's rate limit (ms)
     jobs campaign            call job ids (JSON), and where
     cancels                  the call jobs a cancel is about, in the order they were found, with what came of each (JSON)
@@ -110,6 +113,8 @@ def unwanted(phone: str) -> str:
 
 UNWANTED = f"{PREFIX}do-not-call"
 WAKE = f"{PREFIX}wake"
+PULSE = f"{PREFIX}pulse"
+RESTORED = f"{PREFIX}restored"
 WRITABLE = f"{PREFIX}writable"
 
 

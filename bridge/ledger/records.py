@@ -102,6 +102,7 @@ class Beginning:
     rule: str | None = None
     trace: tuple[str, ...] = ()
     probed: bool = False
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paced, probe), ``by`` which event is the cause."""
+    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paced, probe, unsure), ``by`` which event is the cause."""
 
     word: str
     by: str = ""

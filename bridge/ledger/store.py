@@ -147,6 +147,7 @@ class Ledger:
                 "call": gate_arguments(item.call) if item.call else False,
                 "pace": item.call.pace_ms if item.call and item.call.pace_ms else False,
                 "probed": item.probed,
+                "sure": item.sure,
             }
             for item in beginnings
         ]
@@ -179,6 +180,15 @@ class Ledger:
             pipeline.ltrim(layout.refused(source), 0, REFUSED_KEPT - 1)
             pipeline.pexpire(layout.refused(source), millis(REFUSED_FOR))
             pipeline.execute()
+
+    def beat(self, now: datetime, remembered: datetime | None) -> bool:
+        """Leave a sign of life, and say whether the store is older than it was when ``remembered`` was left in it: somebody restored it."""
+        with available():
+            found = self.redis.getset(layout.PULSE, to_ms(now))
+            older = remembered is not None and (found is None or from_ms(float(str(found))) < remembered)
+            if older:
+                self.redis.set(layout.RESTORED, to_ms(now), px=self.retention.longest)
+        return older
 
     def due_count(self, now: datetime) -> int:
         """How many events somebody should look at now."""

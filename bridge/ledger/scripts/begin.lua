@@ -1,9 +1,9 @@
 -- Before a request goes out: the last gate, and the note that it is going. Everything only Redis can know is asked here,
 -- in one step with the note, so that no other worker can come between.
 -- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
---       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false, probed}]
+--       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false, probed, sure}]
 --       call: as in gate.lua
--- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paced at | probe
+-- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paced at | probe | unsure
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
@@ -35,6 +35,15 @@ local function must_probe(event)
   return { 'paced', string.format('%.0f', NOW + 1000) }
 end
 
+-- A store that came back older has forgotten calls it made: of what it had accepted before, the platform is asked first, once.
+local function must_make_sure(event, name)
+  local restored = redis.call('GET', P .. 'restored')
+  if not restored or event.sure then return nil end
+  local had = redis.call('HMGET', name, 'accepted', 'asked', 'sure')
+  if had[2] or had[3] or tonumber(had[1] or '0') > tonumber(restored) then return nil end
+  return { 'unsure' }
+end
+
 -- The event remembers what it holds, so that it can be given back when certainly no call came of it.
 local function reserve(event, name)
   local call, caller, before = event.call, false, false
@@ -60,6 +69,9 @@ local function begin(event)
   if event.call then
     local why = refused(event)
     if why then return why end
+    local unsure = must_make_sure(event, name)
+    if unsure then return unsure end
+    if event.sure then redis.call('HSET', name, 'sure', '1') end
     local at = turn(event)
     if at then return { 'paced', string.format('%.0f', at) } end
     local probe = must_probe(event)
