@@ -1,5 +1,7 @@
 """``kill -9`` of each process in turn: nothing accepted is lost, nobody is called twice, and no operator is needed."""
 
+import os
+import signal
 import time
 
 
@@ -68,3 +70,22 @@ def test_web_and_worker_that_were_killed_are_started_again(bridge, until, lead):
     until(lambda: running.status("zapier:lead-1") == "done")
     assert not killed & running.pids()
     assert running.log.count("a part ended and is started again") == 2
+
+
+def test_a_worker_frozen_until_its_lease_ran_out_calls_nobody_a_second_time(bridge, platform, until, lead):
+    running = bridge(timeout="1s")
+    platform.fault("latency", seconds=0.8, endpoint="addPhone", times=1)
+    running.deliver(lead(1))
+    until(platform.requests)
+    frozen = running.pids("spawn_main")
+
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(13)  # the lease is 1 s + 10 s
+    for pid in frozen:
+        os.kill(pid, signal.SIGCONT)
+
+    until(lambda: running.status("zapier:lead-1") == "done", 30)
+    assert len(platform.calls()) == 1
+    requests = [request for request in platform.requests() if request["path"].endswith("addPhone")]
+    assert {request["key"] for request in requests} == {"zapier:lead-1"}

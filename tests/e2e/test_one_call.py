@@ -20,14 +20,14 @@ def test_a_webhook_becomes_one_call_job(bridge, platform, until, lead):
 
 def test_redeliveries_at_once_and_after_a_restart_of_everything_are_one_call_job(bridge, platform, until, lead):
     running = bridge()
-    sessions = [requests.Session() for _ in range(8)]
+    sessions = [requests.Session() for _ in range(32)]
 
-    with ThreadPoolExecutor(8) as senders:
-        answers = list(senders.map(lambda number: running.deliver(lead(1), sessions[number % 8]), range(31)))
+    with ThreadPoolExecutor(32) as senders:
+        answers = list(senders.map(lambda number: running.deliver(lead(1), sessions[number % 32]), range(64)))
     for session in sessions:
         session.close()
 
-    assert Counter(answers) == {(202, "queued"): 1, (200, "duplicate"): 30}
+    assert Counter(answers) == {(202, "queued"): 1, (200, "duplicate"): 63}
     until(lambda: running.status("zapier:lead-1") == "done")
     assert running.stop() == 0
 
@@ -35,7 +35,7 @@ def test_redeliveries_at_once_and_after_a_restart_of_everything_are_one_call_job
     running.up()
 
     assert running.deliver(lead(1)) == (200, "duplicate")
-    assert running.entry("zapier:lead-1").duplicates == 31
+    assert running.entry("zapier:lead-1").duplicates == 64
     assert running.deliver(lead(2)) == (202, "queued")
     until(lambda: running.status("zapier:lead-2") == "done")
     assert [call["idempotence_key"] for call in platform.calls()] == ["zapier:lead-1", "zapier:lead-2"]
