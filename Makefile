@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint pytest properties wheel docs clean python
+.PHONY: help run test lint audit pytest properties wheel docs clean python
 
 BIN := .venv/bin
 NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -15,7 +15,7 @@ help: ## what there is to make
 run: .venv/run ## the whole bridge against a simulated Calls API, with real webhooks; calls nobody
 	@$(BIN)/callbridge demo
 
-test: lint pytest wheel ## everything CI checks
+test: lint audit pytest wheel ## everything CI checks
 
 lint: .venv/test ## format, lint, types, imports, dependencies, the example configuration
 	$(BIN)/ruff format --check .
@@ -24,6 +24,13 @@ lint: .venv/test ## format, lint, types, imports, dependencies, the example conf
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/callbridge check config.example.yaml
+
+audit: .venv/test ## known vulnerabilities among the dependencies; blocks nothing, and says so where the database cannot be asked
+	@mkdir -p build
+	@$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 10 >build/audit.log 2>&1; found=$$?; \
+	if grep -q "could not be audited" build/audit.log; then echo "audit: the database of vulnerabilities cannot be asked from here, so nothing was audited"; \
+	elif [ $$found -ne 0 ]; then cat build/audit.log; echo "audit: see above; this blocks nothing"; \
+	else echo "audit: no known vulnerabilities"; fi
 
 pytest: .venv/test ## the tests, with coverage
 	$(BIN)/coverage erase
