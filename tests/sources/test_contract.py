@@ -162,6 +162,44 @@ def test_a_delivery_without_one_of_its_headers_is_refused(kind):
             adapter.verify(Delivery(source="crm", body=b"{}", url=URL, received_at=NOW, headers=headers), NOW)
 
 
+@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if "body" in sample.signs and sample.body], ids=str)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_a_body_with_one_byte_of_it_changed_is_refused(sample, data):
+    adapter = sample.source
+    genuine = sample.delivery(adapter)
+    place = data.draw(st.integers(0, len(genuine.body) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda byte: byte != genuine.body[place]))
+    body = genuine.body[:place] + bytes([byte]) + genuine.body[place + 1 :]
+
+    with pytest.raises(Unverified):
+        adapter.verify(replace(genuine, body=body), NOW)
+
+
+@each_kind
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_proof_with_one_letter_of_it_changed_is_refused(kind, data):
+    """Wherever the CRM puts it: what differs between the request as it is signed and the bare one is the proof."""
+    sample = next(sample for sample in SAMPLES if sample.kind == kind)
+    adapter = sample.source
+    genuine = sample.delivery(adapter)
+    (secret,) = setup(kind)["settings"]["secret"][:1]
+    proofs = [name for name, value in genuine.headers.items() if name not in {"content-type", *map(str.lower, sample.headers)} and value]
+    where = data.draw(st.sampled_from([*proofs, *(["url"] if quote(secret, safe="") in genuine.url else [])] or ["none"]))
+    if where == "none":
+        return  # it is in the body alone, which the tests of that kind change
+    written = genuine.url if where == "url" else genuine.headers[where]
+    first = written.index("token=") + 6 if where == "url" else 0
+    place = data.draw(st.integers(first, len(written) - 1))
+    letter = data.draw(st.sampled_from("0aZ~").filter(lambda letter: letter.lower() != written[place].lower()))
+    forged = written[:place] + letter + written[place + 1 :]
+    changed = replace(genuine, url=forged) if where == "url" else replace(genuine, headers={**genuine.headers, where: forged})
+
+    with pytest.raises(Unverified):
+        adapter.verify(changed, NOW)
+
+
 @each_sample
 def test_what_nobody_signed_is_refused(sample):
     headers = {"content-type": sample.content_type, **sample.headers}
