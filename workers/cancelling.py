@@ -12,11 +12,13 @@ from bridge.ingest import stop_marks
 from bridge.keys import cancel_key
 from bridge.ledger import Go, Record
 from bridge.ledger.layout import qualify
-from bridge.model import CancelCommand, Entry, Status
+from bridge.model import OPERATOR, CancelCommand, Entry, Status
 from workers import policy
 from workers.case import Case
 from workers.effects import Effect, Outside
 from workers.policy import Ending
+
+_WAITING = frozenset({Status.QUEUED, Status.WAITING, Status.PARKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def cancel(case: Case, command: CancelCommand) -> Generator[Effect, Any, Cancell
     if not isinstance(verdict, Go):
         return Cancelled(ended=True, record=case.blocked(verdict))
     others: list[Entry] = yield Outside(lambda: _sharing(case, command))
-    case.stopped = tuple(other.key for other in others if not other.status.finished)
+    case.stopped = tuple(other.key for other in others if _waits_in_vain(other, case.entry))
     others = [other for other in others if command.campaigns is None or other.campaign in command.campaigns]
     unanswered = tuple(other.key for other in others if other.open and not other.status.finished)
     if unanswered:
@@ -80,6 +82,12 @@ def _sharing(case: Case, command: CancelCommand) -> list[Entry]:
         for entry in case.world.ledger.sharing(qualify(case.event.source, refs))
         if entry.key != case.entry.key and entry.event.happened_at <= case.event.happened_at
     ]
+
+
+def _waits_in_vain(other: Entry, entry: Entry) -> bool:
+    """Whether an event waits for something although it is stopped now. In one direction only, or two of one moment would wake each other for ever."""
+    waits = other.status in _WAITING and not other.open and other.event.source != OPERATOR
+    return waits and (other.event.happened_at, other.key) < (entry.event.happened_at, entry.key)
 
 
 def _listed(before: Sequence[Mapping[str, Any]], others: Sequence[Entry]) -> tuple[Mapping[str, Any], ...]:

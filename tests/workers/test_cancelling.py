@@ -319,3 +319,14 @@ def test_a_stop_of_the_same_moment_outweighs_a_new_start(bench, platform):
     bridge.work_through()
 
     assert [call for call in platform.calls if call["status"] == "planned"] == []
+
+
+def test_two_of_one_moment_that_both_wait_do_not_wake_each_other(bench, platform):
+    hours = {"days": ["mon"], "from": "03:00", "to": "03:01"}
+    bridge = bench({**BOTH, "call": {"campaign": "welcome", "hours": hours}})
+    for event_id in ("first", "second"):
+        bridge.lead(event_id, type="contact.updated", occurred_at=EARLY, entity={"type": "contact", "id": "1"}, stage={"to": event_id})
+
+    handled = sum(bridge.work() for _ in range(20))
+
+    assert handled <= 6
