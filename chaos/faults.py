@@ -132,6 +132,7 @@ FAULTS: Mapping[str, Fault] = {
     "Redis cut off": _line(Way.CUT, (0, 0), (1, 15)),
     "Redis half-open, late": _line(Way.LATE, (0, 0), (3, 12)),
     "Redis half-open, lost": _line(Way.LOST, (0, 0), (3, 12)),
+    "Redis half-open, dead": _line(Way.DEAD, (0, 0), (3, 12)),
 }
 _OFTEN = ("worker killed", "worker killed", "web worker killed", "all workers killed")
 

@@ -11,13 +11,18 @@ _CHUNK = 65_536
 
 
 class Way(StrEnum):
-    """How bytes go. ``LATE``: connections stand, nothing passes, and what was sent meanwhile arrives when it is over, as TCP does
-    it after a break in the line. ``LOST``: the same, and what was sent is lost with its connection."""
+    """How bytes go.
+
+    ``LATE``: connections stand, nothing passes, and what was sent meanwhile arrives when it is over, as TCP does it after a
+    break in the line. ``LOST``: the same, and what was sent is lost with its connection. ``DEAD``: those connections never say
+    anything again, and only new ones work when it is over, as when a firewall has forgotten them.
+    """
 
     OPEN = "open"
     CUT = "cut"
     LATE = "late"
     LOST = "lost"
+    DEAD = "dead"
 
 
 class Proxy:
@@ -30,6 +35,7 @@ class Proxy:
         self._passable = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.StreamWriter] = set()
+        self._dead: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
     @contextmanager
@@ -64,6 +70,8 @@ class Proxy:
             await self._close()
         if way is Way.OPEN and before is Way.LOST:
             self._abort()
+        if way is Way.OPEN and before is Way.DEAD:
+            self._dead |= self._lines
         if way is Way.OPEN:
             self._passable.set()
         else:
@@ -95,6 +103,7 @@ class Proxy:
         finally:
             for end in ends:
                 self._lines.discard(end)
+                self._dead.discard(end)
                 end.close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -102,6 +111,8 @@ class Proxy:
             if self._delay:
                 await asyncio.sleep(self._delay)
             await self._passable.wait()
+            if writer in self._dead:
+                continue
             writer.write(data)
             await writer.drain()
         with suppress(OSError):

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -11,16 +12,18 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.faults import Struck
-from chaos.judge import Broken, Evidence
+from chaos.judge import Broken
 from chaos.watch import Orphan
 
 RECOVERY = 30.0
 """Seconds within which an event whose worker died is moving again, with the default calls_api.timeout."""
 
+_AFTERMATH = 30.0
+
 
 @dataclass(kw_only=True)
 class Report:
-    """Everything there is to say; ``recovery`` by fault: how many, and the longest until web and calls went on."""
+    """Everything there is to say; ``recovery`` by fault: how many, and the longest silence of the web and of calls after it."""
 
     seed: int
     seconds: float
@@ -34,9 +37,8 @@ class Report:
     rings: dict[int, int]
     lost: int
     drained_in: float
-    taken_over: int
     moving_again: list[float]
-    recovery: dict[str, tuple[int, float | None, float | None]]
+    recovery: dict[str, tuple[int, float, float]]
     outage_lines: dict[str, int] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
 
@@ -44,21 +46,18 @@ class Report:
         return {"ok": not self.broken, **asdict(self)}
 
 
-def recovery(past: Sequence[Struck], accepted: Sequence[float], called: Sequence[float]) -> dict[str, tuple[int, float | None, float | None]]:
-    """By fault: how often, and the longest from its end to the next accepted delivery and to the next new call job."""
-    found: dict[str, tuple[int, float | None, float | None]] = {}
-    for struck in past:
-        number, web, calls = found.get(struck.name, (0, None, None))
-        found[struck.name] = (number + 1, _longer(web, _next(accepted, struck.healed)), _longer(calls, _next(called, struck.healed)))
+def recovery(past: Sequence[Struck], accepted: Sequence[float], called: Sequence[float]) -> dict[str, tuple[int, float, float]]:
+    """By fault: how often, and the longest silence after its end, until the next one began: of the web, and of new call jobs."""
+    found: dict[str, tuple[int, float, float]] = {}
+    for struck, following in zip(past, [*past[1:], None], strict=True):
+        until = min(struck.healed + _AFTERMATH, following.began if following else struck.healed + _AFTERMATH)
+        number, web, calls = found.get(struck.name, (0, 0.0, 0.0))
+        found[struck.name] = (number + 1, max(web, _silence(accepted, struck.healed, until)), max(calls, _silence(called, struck.healed, until)))
     return found
 
 
 def moving_again(orphans: Sequence[Orphan]) -> list[float]:
     return sorted(round(orphan.moved, 2) for orphan in orphans if orphan.moved is not None)
-
-
-def crashes(evidence: Evidence) -> int:
-    return sum(entry.crashes for entry in evidence.entries.values() if entry)
 
 
 def show(console: Console, report: Report) -> None:
@@ -81,7 +80,6 @@ def _counts(report: Report) -> Table:
     table.add_row("rings per logical call", ", ".join(f"{times} × {rings}" for rings, times in sorted(report.rings.items())))
     table.add_row("at rest after", f"{report.drained_in:.0f} s")
     table.add_row("events of killed workers", _spread(report.moving_again))
-    table.add_row("leases that ran out", str(report.taken_over))
     table.add_row("lines that say that Redis is away", ", ".join(f"{times} × {line}" for line, times in sorted(report.outage_lines.items())) or "0")
     return table
 
@@ -93,9 +91,9 @@ def _spread(times: Sequence[float]) -> str:
 
 
 def _faults(report: Report) -> Table:
-    table = _table("What went wrong with processes and Redis", "fault", "times", "next 202/200 after", "next call job after")
+    table = _table("What went wrong with processes and Redis", "fault", "times", "longest silence of the web", "of new call jobs")
     for name, (number, web, calls) in sorted(report.recovery.items()):
-        table.add_row(name, str(number), _seconds(web), _seconds(calls))
+        table.add_row(name, str(number), f"{web:.1f} s", f"{calls:.1f} s")
     return table
 
 
@@ -113,14 +111,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"
-
-
-def _next(times: Sequence[float], after: float) -> float | None:
-    place = bisect_left(times, after)
-    return times[place] - after if place < len(times) else None
-
-
-def _longer(one: float | None, other: float | None) -> float | None:
-    return max((value for value in (one, other) if value is not None), default=None)
+def _silence(times: Sequence[float], since: float, until: float) -> float:
+    """The longest pause that began in the time between; one that goes on beyond it counts to its end."""
+    within = [since, *times[bisect_left(times, since) : bisect_left(times, until)]]
+    after = times[bisect_left(times, until) :][:1] or [until]
+    return max(later - earlier for earlier, later in pairwise([*within, *after]))

@@ -135,7 +135,6 @@ class _Run:
             rings=dict(evidence.rings()),
             lost=len(evidence.lost()),
             drained_in=drained_in,
-            taken_over=report.crashes(evidence),
             moving_again=report.moving_again(self._watch.orphans),
             recovery=report.recovery(self._faults.past, sorted(self._stream.accepted_at), sorted(called)),
             outage_lines=self._lines(),
