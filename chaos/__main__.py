@@ -6,10 +6,12 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 from rich.console import Console
 
+from chaos.faults import FAULTS
 from chaos.report import show
 from chaos.run import Wanted, run
 from chaos.stage import StageError
@@ -26,15 +28,21 @@ _SHOWN = 20
 @click.option("--drain", type=click.FloatRange(1, 3600), default=300, show_default=True, help="The most seconds it may take to come to rest.")
 @click.option("--timeout", default="10s", show_default=True, help="calls_api.timeout; a lease is 10 s longer.")
 @click.option("--longest", type=click.FloatRange(1, 600), default=30, show_default=True, help="No fault lasts longer; those that must are left out.")
+@click.option(
+    "--only", type=click.Choice(sorted(FAULTS)), multiple=True, help="Nothing but this goes wrong with processes and Redis; may be repeated."
+)
+@click.option(
+    "--lasting", type=click.FloatRange(0.1, 3600), help="How many seconds a fault lasts, where it lasts at all. Default: as the chances say."
+)
 @click.option("--json", "as_json", type=click.Path(dir_okay=False, path_type=Path), help="Write the report there, too.")
 @click.option("--keep", is_flag=True, help="Leave the folder with Redis' data and the logs behind.")
-def main(*, seed: int | None, as_json: Path | None, **wanted: float | str | bool) -> None:
+def main(*, seed: int | None, as_json: Path | None, **wanted: Any) -> None:
     """Run the real bridge through faults at random, and hold the platform's record against what was sent."""
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     try:
-        outcome = run(Wanted(seed=seed, **wanted), lambda line: console.print(line, markup=False, style="bright_black"))  # type: ignore[arg-type]
+        outcome = run(Wanted(seed=seed, **wanted), lambda line: console.print(line, markup=False, style="bright_black"))
     except StageError as error:
         raise click.ClickException(str(error)) from error
     show(console, outcome.report)

@@ -4,13 +4,15 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from chaos.proxy import Way
 from chaos.stage import Stage
 from chaos.watch import Watch
+
+_STARTING = 5.0
 
 
 @dataclass
@@ -39,19 +41,20 @@ class Scene:
     watch: Watch
     chance: random.Random
 
-    def one(self, role: str) -> list[int]:
-        found = self.stage.pids(role)
-        return [self.chance.choice(found)] if found else []
+    def some(self, role: str, *, every: bool = False) -> list[int]:
+        """One process of this role, or all of them; one that is just being started is waited for."""
+        until = time.monotonic() + _STARTING
+        while not (found := self.stage.pids(role)) and time.monotonic() < until:
+            time.sleep(0.1)
+        return found if every or not found else [self.chance.choice(found)]
 
 
 def _kill(role: str, *, every: bool = False) -> Fault:
     def strikes(scene: Scene) -> Generator[str, None, None]:
-        victims = scene.stage.pids(role) if every else scene.one(role)
-        # The hands of workers that end because the process above them was killed are looked at too.
-        hit = victims + (scene.stage.pids("worker") if role in {"dispatcher", "bridge"} else [])
+        victims = scene.some(role, every=every)
         for pid in victims:
             _signal(pid, signal.SIGKILL)
-        yield f"kill -9 {victims}, {scene.watch.bereaved(hit)} events in hand"
+        yield f"kill -9 {victims}" + (f", {scene.watch.bereaved(victims)} events in hand" if role == "worker" else "")
 
     return Fault(strikes)
 
@@ -75,7 +78,7 @@ def _kill_redis(scene: Scene) -> Generator[str, None, None]:
 
 def _freeze(role: str, seconds: tuple[float, float]) -> Fault:
     def strikes(scene: Scene) -> Generator[str, None, None]:
-        victims = scene.one(role)
+        victims = scene.some(role)
         for pid in victims:
             _signal(pid, signal.SIGSTOP)
         try:
@@ -143,7 +146,9 @@ class Faults:
 
     scene: Scene
     tell: Callable[[str], None]
-    longest: float = 30.0
+    longest: float
+    only: Sequence[str] = ()
+    lasting: float | None = None
     past: list[Struck] = field(default_factory=list)
 
     def run(self, until: float) -> None:
@@ -154,14 +159,17 @@ class Faults:
                 deck = self._deck()
                 continue
             least, most = FAULTS[name].seconds
+            if self.lasting and most:
+                least = most = self.lasting
             if least > min(left, self.longest):
+                time.sleep(0.1)
                 continue
             self._strike(name, min(chance.uniform(least, most), left, self.longest))
             time.sleep(max(0.0, min(chance.uniform(0.3, 3.5), until - time.monotonic())))
             self.scene.stage.keep_up()
 
     def _deck(self) -> Iterator[str]:
-        names = [*FAULTS, *_OFTEN]
+        names = list(self.only) or [*FAULTS, *_OFTEN]
         return iter(self.scene.chance.sample(names, len(names)))
 
     def _strike(self, name: str, seconds: float) -> None:

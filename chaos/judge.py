@@ -37,6 +37,7 @@ class Evidence:
     entries: Mapping[str, Entry | None]
     calls: Sequence[Mapping[str, Any]]
     unfinished: Sequence[str]
+    asked: Sequence[Mapping[str, Any]]
     by_key: Mapping[str, list[Mapping[str, Any]]] = field(init=False)
     people: Mapping[int, list[str]] = field(init=False)
 
@@ -84,7 +85,7 @@ def drain(ledger: Ledger, seconds: float, tell: Callable[[str], None]) -> bool:
 
 def gather(stage: Stage, ledger: Ledger, events: Mapping[str, Known]) -> Evidence:
     calls = requests.get(f"{stage.platform}/simulator/calls", timeout=30).json()["calls"]
-    return Evidence(events, {key: ledger.entry(key) for key in events}, calls, list(ledger.unfinished()))
+    return Evidence(events, {key: ledger.entry(key) for key in events}, calls, list(ledger.unfinished()), _asked(stage))
 
 
 def judged(evidence: Evidence) -> list[Broken]:
@@ -138,6 +139,16 @@ def _of_the_platform(evidence: Evidence) -> Iterator[Broken]:
     for key in evidence.by_key:
         if key not in evidence.events:
             yield Broken(str(key), "made a call, and nobody sent such an event")
+    bodies: dict[str, set[str]] = defaultdict(set)
+    for one in evidence.asked:
+        bodies[one["key"] or ""].add(one["body"])
+    yield from (Broken(key, f"was sent with {len(sent)} different bodies") for key, sent in bodies.items() if key and len(sent) > 1)
+
+
+def _asked(stage: Stage) -> list[Mapping[str, Any]]:
+    """The platform's last ten thousand requests."""
+    asked: list[Mapping[str, Any]] = requests.get(f"{stage.platform}/simulator/requests", timeout=30).json()["requests"]
+    return asked
 
 
 def history(stage: Stage, ledger: Ledger, key: str) -> list[str]:
@@ -145,6 +156,5 @@ def history(stage: Stage, ledger: Ledger, key: str) -> list[str]:
     entry = ledger.entry(key)
     told = [f"ledger: {entry.status}, {entry.reason}; crashes {entry.crashes}, tries {entry.tries}" if entry else "ledger: nothing"]
     told += [f"  attempt {json.dumps(attempt)}" for attempt in (entry.attempts if entry else ())]
-    asked = requests.get(f"{stage.platform}/simulator/requests", timeout=30).json()["requests"]
-    told += [f"  platform {json.dumps(one)}" for one in asked if one["key"] and one["key"].startswith(key)]
+    told += [f"  platform {json.dumps(one)}" for one in _asked(stage) if one["key"] and one["key"].startswith(key)]
     return told + [f"  log {line}" for line in stage.log.read_text(errors="replace").splitlines() if f'"{key}"' in line]

@@ -46,11 +46,14 @@ class Report:
         return {"ok": not self.broken, **asdict(self)}
 
 
-def recovery(past: Sequence[Struck], accepted: Sequence[float], called: Sequence[float]) -> dict[str, tuple[int, float, float]]:
-    """By fault: how often, and the longest silence after its end, until the next one began: of the web, and of new call jobs."""
+def recovery(past: Sequence[Struck], ended: float, accepted: Sequence[float], called: Sequence[float]) -> dict[str, tuple[int, float, float]]:
+    """By fault: how often, and the longest silence after it, of the web and of new call jobs, before the next one began.
+
+    ``ended``: when nothing new was told any more, so that silence is no wonder.
+    """
     found: dict[str, tuple[int, float, float]] = {}
     for struck, following in zip(past, [*past[1:], None], strict=True):
-        until = min(struck.healed + _AFTERMATH, following.began if following else struck.healed + _AFTERMATH)
+        until = min(struck.healed + _AFTERMATH, following.began if following else ended)
         number, web, calls = found.get(struck.name, (0, 0.0, 0.0))
         found[struck.name] = (number + 1, max(web, _silence(accepted, struck.healed, until)), max(calls, _silence(called, struck.healed, until)))
     return found
@@ -112,7 +115,6 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _silence(times: Sequence[float], since: float, until: float) -> float:
-    """The longest pause that began in the time between; one that goes on beyond it counts to its end."""
-    within = [since, *times[bisect_left(times, since) : bisect_left(times, until)]]
-    after = times[bisect_left(times, until) :][:1] or [until]
-    return max(later - earlier for earlier, later in pairwise([*within, *after]))
+    """The longest pause in the time between."""
+    marks = [since, *times[bisect_left(times, since) : bisect_left(times, until)], max(since, until)]
+    return max(later - earlier for earlier, later in pairwise(marks))

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +25,10 @@ _OUTAGE = ("Redis is away", "Redis went away", "Redis is back", "ended and is st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for. ``drain``: the most seconds it may take to come to rest; ``longest``: the most that one fault lasts."""
+    """What was asked for. ``drain``: the most seconds it may take to come to rest; ``longest``: the most that one fault lasts.
+
+    ``only``: the faults there are, all where it is empty; ``lasting``: how long they last.
+    """
 
     seed: int
     seconds: float
@@ -33,6 +36,8 @@ class Wanted:
     drain: float
     timeout: str
     longest: float
+    only: Sequence[str]
+    lasting: float | None
     keep: bool
 
 
@@ -60,7 +65,7 @@ class _Run:
         self._watch = Watch(stage.ask_redis())
         self._stream = Stream(stage.url, stage.platform, dict(self._services.sources), wanted.seed, wanted.rate)
         scene = Scene(stage, self._watch, random.Random(wanted.seed + 2))
-        self._faults = Faults(scene, self._tell, wanted.longest)
+        self._faults = Faults(scene, self._tell, wanted.longest, wanted.only, wanted.lasting)
         self._platform = Platform(stage.platform, wanted.seed + 3)
 
     def _tell(self, line: str) -> None:
@@ -136,7 +141,7 @@ class _Run:
             lost=len(evidence.lost()),
             drained_in=drained_in,
             moving_again=report.moving_again(self._watch.orphans),
-            recovery=report.recovery(self._faults.past, sorted(self._stream.accepted_at), sorted(called)),
+            recovery=report.recovery(self._faults.past, self._began + self._wanted.seconds, sorted(self._stream.accepted_at), sorted(called)),
             outage_lines=self._lines(),
         )
 

@@ -193,10 +193,11 @@ def _end_softly(bridge: "subprocess.Popen[bytes]") -> None:
 
 
 def _end_strays(folder: Path) -> None:
-    """Whatever of this run is left, whoever its parent is now: it has the run's own folder in its environment."""
+    """Whatever of this run is left, whoever its parent is now: it has the run's own folder in its command or its environment."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if str(folder).encode() in (process / "environ").read_bytes() and int(process.name) != os.getpid():
+            told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+            if str(folder).encode() in told and int(process.name) != os.getpid():
                 os.kill(int(process.name), signal.SIGKILL)
 
 

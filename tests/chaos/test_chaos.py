@@ -1,4 +1,4 @@
-"""The short form of ``make chaos``: a fixed seed, half a minute of faults, and every promise checked against the platform's own record."""
+"""The short form of ``make chaos``: a fixed seed, and every promise checked against the platform's own record."""
 
 import json
 import subprocess
@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(300)
-def test_half_a_minute_of_faults_breaks_no_promise(tmp_path):
+def test_a_short_run_breaks_no_promise(tmp_path):
     if not Path("/proc/self/environ").exists():
         pytest.skip("looks for processes in /proc")
     written = tmp_path / "report.json"
-    wanted = ["--seconds", "30", "--seed", "11", "--timeout", "2s", "--longest", "6", "--drain", "120", "--json", str(written)]
+    wanted = ["--seconds", "25", "--seed", "11", "--timeout", "2s", "--longest", "6", "--drain", "120", "--json", str(written)]
 
     done = subprocess.run([sys.executable, "-m", "chaos", *wanted], cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
