@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-_SOME = {"probability": 0.4}
+_SOME = {"probability": 0.5}
 WRONGS: Sequence[tuple[str, dict[str, Any]]] = (
     ("late", {"fault": "latency", "seconds": 1.5, **_SOME}),
     ("late after it made the call", {"fault": "latency", "seconds": 1.5, "after": True, **_SOME}),
@@ -40,14 +40,14 @@ class Platform:
         """Until told to stop; then nothing is wrong any more."""
         while not stopping.is_set():
             for name, wrong in self._chance.sample(WRONGS, len(WRONGS)):
-                stopping.wait(self._chance.uniform(0, 2.5))
+                stopping.wait(self._chance.uniform(0, 1))
                 if stopping.is_set():
                     return
                 self._suffer(name, wrong, stopping)
 
     def _suffer(self, name: str, wrong: dict[str, Any], stopping: threading.Event) -> None:
         requests.post(self._url, json=wrong, timeout=10).raise_for_status()
-        stopping.wait(self._chance.uniform(1, 5))
+        stopping.wait(self._chance.uniform(2, 6))
         for fault in requests.get(self._url, timeout=10).json()["faults"]:
             self.struck[name] += fault["struck"]
         requests.delete(self._url, timeout=10).raise_for_status()

@@ -20,6 +20,7 @@ from chaos.stream import Stream
 from chaos.watch import Watch
 
 _STILL_SENDING = 90.0
+_PEOPLE_TOLD = 3
 _OUTAGE = ("Redis is away", "Redis went away", "Redis is back", "ended and is started again")
 
 
@@ -43,7 +44,7 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """The report, and the history of the first events that show a broken promise."""
+    """The report, and the history of every event of the first people to whom a promise was broken."""
 
     report: Report
     histories: dict[str, list[str]] = field(default_factory=dict)
@@ -119,8 +120,9 @@ class _Run:
         broken = judge.judged(evidence)
         made = self._report(evidence, drained_in)
         made.broken = broken + self._of_the_processes(made)
-        keys = dict.fromkeys(one.key for one in made.broken if one.key in evidence.events)
-        histories = {key: judge.history(self._stage, self._services.ledger, key) for key in [*keys][:5]}
+        people = dict.fromkeys(evidence.events[one.key].fact.person for one in made.broken if one.key in evidence.events)
+        keys = [key for person in [*people][:_PEOPLE_TOLD] for key in evidence.people[person]]
+        histories = {key: judge.history(self._stage, self._services.ledger, key) for key in keys}
         return Outcome(made, histories)
 
     def _report(self, evidence: judge.Evidence, drained_in: float) -> Report:

@@ -75,8 +75,8 @@ class Fact:
 
 # Each story: how likely, then (what, how many steps after the first) in the order of the facts.
 _STORIES: Sequence[tuple[int, Sequence[tuple[What, int]]]] = (
-    (40, [(What.CREATED, 0)]),
-    (20, [(What.CREATED, 0), (What.GONE, 1)]),
+    (30, [(What.CREATED, 0)]),
+    (30, [(What.CREATED, 0), (What.GONE, 1)]),
     (10, [(What.GONE, 0), (What.CREATED, 1)]),
     (12, [(What.CREATED, 0), (What.AGAIN, 1)]),
     (8, [(What.CREATED, 0), (What.AGAIN, 1), (What.GONE, 2)]),
