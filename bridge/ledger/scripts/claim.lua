@@ -6,7 +6,7 @@ local taken = {}
 
 local function take(lane, key)
   local name = entry_key(key)
-  local had = redis.call('HMGET', name, 'status', 'refs')
+  local had = redis.call('HMGET', name, 'status', 'refs', 'owner')
   if not had[1] then
     redis.call('ZREM', P .. 'due:' .. lane, key)
     return
@@ -19,8 +19,9 @@ local function take(lane, key)
     look_again(lane, key, NOW + pause)
     return
   end
-  -- Due while running: its lease ran out, so the worker that had it is gone.
-  if had[1] == 'running' then redis.call('HINCRBY', name, 'crashes', 1) end
+  -- Due while running: its lease ran out, so the worker that had it is gone. Unless it is the one that claims: then it lives, and
+  -- Redis went away before it could hear what it had been given, or write down what came of it.
+  if had[1] == 'running' and had[3] ~= worker then redis.call('HINCRBY', name, 'crashes', 1) end
   redis.call('HSET', name, 'status', 'running', 'owner', worker, 'until', NOW + lease)
   look_again(lane, key, NOW + lease)
   local row = redis.call('HGETALL', name)
