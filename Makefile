@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit pytest properties wheel docs clean python
+.PHONY: help run test lint audit pytest properties chaos wheel docs clean python
 
 BIN := .venv/bin
 NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -40,6 +40,9 @@ pytest: .venv/test ## the tests, with coverage
 
 properties: .venv/test ## thousands of interleavings, for some ten minutes; a failure prints how to repeat it
 	CALLBRIDGE_EXAMPLES=$${CALLBRIDGE_EXAMPLES:-3000} $(BIN)/python -m pytest -q -p no:randomly -o timeout=3600 --hypothesis-show-statistics tests/properties
+
+chaos: .venv/test ## kill, freeze, fill and cut off the real processes for CHAOS_SECONDS, by CHAOS_SEED, and check every call
+	$(BIN)/python -m chaos --seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
 
 wheel: .venv/test ## build the wheel, and run the demo from it outside this folder
 	rm -rf build/wheel

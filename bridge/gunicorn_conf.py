@@ -21,6 +21,25 @@ loglevel = os.environ.get("CALLBRIDGE_GUNICORN_LOG", "warning")
 control_socket_disable = True  # nobody needs a second way in
 
 
+_LAST_ANSWERS = 3.0  # seconds; more than any delivery waits for Redis
+
+
+def post_worker_init(worker: Any) -> None:
+    """A worker whose server was killed ends soon, and gives the port free.
+
+    Left to itself it takes no new connections, but keeps the port until the last CRM has hung up: those that come meanwhile
+    are answered by nobody, and no other server can be started.
+    """
+    threading.Thread(target=_outlive, args=(worker.ppid,), daemon=True).start()
+
+
+def _outlive(server: int) -> None:
+    while os.getppid() == server:
+        time.sleep(0.5)
+    time.sleep(_LAST_ANSWERS)
+    os._exit(1)  # a delivery that was cut off here is delivered again
+
+
 def when_ready(server: Any) -> None:
     """Under ``callbridge run``: end when it ends, however it ends, so that no half of a bridge is left behind."""
     parent = int(os.environ.get("CALLBRIDGE_PARENT", "0"))

@@ -111,3 +111,10 @@ def test_every_kind_has_its_page(kind):
     assert [heading for heading in HEADINGS if f"\n## {heading}\n" not in page] == []
     for written in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
         assert load_text(written)
+
+
+def test_every_test_that_reliability_names_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/reliability.md").read_text())
+
+    assert named
+    assert [name for path, name in named if f"def {name}(" not in (ROOT / path).read_text()] == []

@@ -30,6 +30,7 @@ _NO_PHONE = (30, 60, 120, 300, 900, 3600)
 _SUPPRESSED = frozenset({"unwanted", "stopped", "told", "cooled"})
 _CANCELLED = frozenset({"cancelledByUser", "canceled"})
 _TALKING = frozenset({"inProcess", "inProgress"})
+_WELL = frozenset({Outcome.MADE.value, "answered"})
 _LOOK_FOR_PHONE = timedelta(minutes=1)
 BUSY = timedelta(milliseconds=500)
 JITTER = 0.1
@@ -120,11 +121,11 @@ def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
     if failed.final:
         return Ending(status=Status.SUPPRESSED, reason=f"{failed.message}, so there is nobody to call")
     if failed.parked:
-        due = now + delay(_PARKED, len(entry.attempts), entry.key)
+        due = now + delay(_PARKED, _failures(entry, "look up"), entry.key)
         return Ending(status=Status.PARKED, reason=f"{failed.message}; goes on by itself when that is mended", due=due)
     if _too_long(entry, now):
         return Ending(status=Status.FAILED, reason=f"gave up after 24 h: {failed.message}. Replay it when the CRM answers")
-    due = now + max(delay(_NOT_NOW, len(entry.attempts), entry.key), timedelta(seconds=failed.retry_after or 0))
+    due = now + max(delay(_NOT_NOW, _failures(entry, "look up"), entry.key), timedelta(seconds=failed.retry_after or 0))
     return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due, trouble=True)
 
 
@@ -149,6 +150,12 @@ def _again(answer: Answer, entry: Entry, now: datetime) -> Ending:
     return Ending(status=Status.WAITING, reason=f"{answer.note}; sent again", due=due, trouble=True, hold_until=hold)
 
 
+def _failures(entry: Entry, what: str) -> int:
+    """How often this has failed in a row; what else was tried for the event says nothing of it."""
+    told = [attempt["outcome"] for attempt in reversed(entry.attempts) if attempt["what"] == what]
+    return next((place for place, outcome in enumerate(told) if outcome in _WELL), len(told))
+
+
 def _asked(answer: Answer) -> timedelta:
     """How long the platform asked to be left alone."""
     return timedelta(seconds=answer.retry_after or 0)
@@ -165,7 +172,7 @@ def after_cancel(answer: Answer, entry: Entry, now: datetime) -> Ending | None:
         return None
     if answer.outcome is Outcome.REFUSED:
         return Ending(status=Status.FAILED, reason=f"the platform refused to cancel: {answer.note}")
-    tries = len(entry.attempts)
+    tries = _failures(entry, "cancel")
     if answer.outcome is Outcome.CANNOT:
         reason = f"could not cancel: {answer.note}; goes on by itself when that is mended"
         return Ending(status=Status.PARKED, reason=reason, due=now + delay(_PARKED, tries, entry.key))
@@ -188,7 +195,7 @@ def cancelled_as(stopped: bool, reported: Sequence[JobReport] | Answer) -> str:
 
 
 def not_cancelled(entry: Entry, job_id: str, now: datetime) -> Ending:
-    due = now + delay(_UNKNOWN, len(entry.attempts), entry.key)
+    due = now + delay(_UNKNOWN, sum(attempt["what"] == "cancel" for attempt in entry.attempts), entry.key)
     return Ending(status=Status.WAITING, reason=f"call job {job_id} is not cancelled yet, and the platform has it still; sent again", due=due)
 
 
@@ -242,5 +249,5 @@ def not_sure(answer: Answer, entry: Entry, now: datetime) -> Ending:
 
 def unsettled(answer: Answer, entry: Entry, now: datetime) -> Ending:
     """The report could not be had: nothing is known, and nothing is sent meanwhile."""
-    due = now + max(delay(_UNKNOWN, len(entry.attempts), entry.key), _asked(answer))
+    due = now + max(delay(_UNKNOWN, _failures(entry, "report"), entry.key), _asked(answer))
     return Ending(status=Status.UNKNOWN, reason=f"whether the call was made is not known yet: {answer.note}", due=due, settled=False)

@@ -1,7 +1,7 @@
 """Worker processes: how one is built, how RQ drives it, and who looks after it.
 
-``supervise`` keeps N worker processes and the dispatcher alive. RQ's worker exits when Redis stays away for some
-seconds while it is busy; here that costs a restart, never a stop.
+``supervise`` keeps N worker processes and the dispatcher alive. RQ's worker gives up when Redis goes away, or is full, while it is
+busy; here its process stays and makes another, as often as it takes and without a word: the dispatcher says once that Redis is away.
 """
 
 import logging
@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from bridge import log, wiring
@@ -40,7 +41,9 @@ CONCURRENCY = 32
 """Requests one worker process has in flight at most, unless told otherwise."""
 
 _LEASE_BEYOND_TIMEOUT = timedelta(seconds=10)
-_RQ_TTL = 60
+_RQ_TTL = 20
+"""Seconds. RQ waits for a wake-up for 15 less, and for any answer for 5 less: how long a connection that says nothing is believed."""
+_AGAIN = 1.0
 _RESTART = (0.2, 1.0, 3.0, 10.0)
 _GRACE = 60.0
 """Seconds open attempts are given to end when the worker is told to stop; more than any HTTP timeout."""
@@ -117,6 +120,16 @@ def build_world(config: Config, concurrency: int = CONCURRENCY) -> World:
 class BridgeWorker(SimpleWorker):
     """RQ's in-process worker; told to stop, it also stops claiming events."""
 
+    max_connection_wait_time = 2.0  # RQ's own minute would be waited for after every long outage
+
+    def subscribe(self) -> None:
+        """Not to RQ's remote commands: nobody gives them, and their thread would be left over whenever Redis goes away."""
+
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # RQ leaves it so
+        if current().stopping.is_set():
+            raise StopRequested  # told so before there was anybody of RQ's to be told
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         current().stopping.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ leaves it so
@@ -125,25 +138,51 @@ class BridgeWorker(SimpleWorker):
 def work(path: Path, concurrency: int, parent: int) -> None:
     """The life of one worker process: listens for wake-ups until it is told to stop."""
     log.configure()
+    logging.getLogger("rq.worker").addFilter(_silent_about_redis)
     config = load(path, os.environ)
     process = Process(build_world(config, concurrency))
     _current[:] = [process]
+    _until_told(process.stopping)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    connection = connect(wiring.redis_url(config), timeout=_RQ_TTL + 10, text=False)
+    try:
+        while not process.stopping.is_set():
+            _listen(config)
+            _until_told(process.stopping)
+            process.stopping.wait(_AGAIN)
+    except StopRequested:
+        pass  # told so in the moment between two of RQ's workers
+    finally:
+        process.end(_GRACE / 2)
+
+
+def _listen(config: Config) -> None:
+    """For as long as RQ's worker does: until it is told to stop, or Redis goes away."""
+    connection = connect(wiring.redis_url(config), timeout=_RQ_TTL - 5, text=False)
     try:
         worker = BridgeWorker([wake_ups(connection)], connection=connection, serializer=JSONSerializer, worker_ttl=_RQ_TTL, log_job_description=False)
         worker.work(logging_level="WARNING")
     except RedisError as away:
-        _log.warning("Redis is away; the worker is started again", extra={"error": type(away).__name__})
+        _log.debug("Redis is away", extra={"error": type(away).__name__})
     finally:
-        process.end(_GRACE / 2)
+        connection.close()
+
+
+def _silent_about_redis(record: logging.LogRecord) -> bool:
+    """RQ says of every try that Redis is away, in each process; the dispatcher says it once for all."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, RedisError) or "Redis" in str(record.msg) or "redis.exceptions." in record.getMessage())
+
+
+def _until_told(stopping: threading.Event) -> None:
+    """SIGTERM and SIGINT set the event; RQ's handlers, which replace these while it listens, ask Redis first."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
 
 
 def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> None:
     """Keep worker processes and the dispatcher going until SIGTERM or SIGINT; open attempts are finished first."""
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    _until_told(stopping)
     config = load(path, os.environ)
     url = wiring.redis_url(config)
     world = build_world(config, concurrency)

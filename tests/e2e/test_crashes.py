@@ -2,7 +2,12 @@
 
 import os
 import signal
+import threading
 import time
+from contextlib import suppress
+from pathlib import Path
+
+import requests
 
 
 def test_a_worker_killed_with_a_request_in_flight_leads_to_one_call_in_the_end(bridge, platform, until, lead):
@@ -89,3 +94,32 @@ def test_a_worker_frozen_until_its_lease_ran_out_calls_nobody_a_second_time(brid
     assert len(platform.calls()) == 1
     requests = [request for request in platform.requests() if request["path"].endswith("addPhone")]
     assert {request["key"] for request in requests} == {"zapier:lead-1"}
+
+
+def test_a_web_server_that_was_killed_leaves_the_port_to_the_next_although_senders_keep_their_connections(bridge, until, lead):
+    running = bridge()
+    (server,) = [pid for pid in running.pids("gunicorn") if _parent(pid) == running.started[0].pid]
+    before, ended = running.pids("gunicorn"), threading.Event()
+
+    def deliver_over_one_connection():
+        with requests.Session() as session:
+            while not ended.wait(0.1):
+                with suppress(requests.RequestException):
+                    running.deliver(lead(1), session)
+
+    sender = threading.Thread(target=deliver_over_one_connection)
+    sender.start()
+    until(lambda: running.status("zapier:lead-1"))
+    os.kill(server, signal.SIGKILL)
+
+    try:
+        until(lambda: not before & running.pids("gunicorn"), 8)
+        until(lambda: running.get("/readyz") == 200, 8)
+    finally:
+        ended.set()
+        sender.join()
+    assert running.deliver(lead(2)) == (202, "queued")
+
+
+def _parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

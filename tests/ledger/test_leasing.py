@@ -73,6 +73,18 @@ def test_a_lease_that_ran_out_is_taken_over_and_counted_as_a_crash(desk):
     assert (entry.crashes, entry.was) == (1, Status.RUNNING)
 
 
+def test_a_worker_that_claims_again_what_it_had_is_alive_and_no_crash(desk):
+    """Redis took the claim and went away before it answered, three times over."""
+    desk.accept("e1")
+    for _ in range(3):
+        desk.claim("w1")
+        desk.later(seconds=20)
+
+    (entry,) = desk.claim("w1")
+
+    assert (entry.crashes, entry.was) == (0, Status.RUNNING)
+
+
 def test_who_lost_the_lease_can_neither_begin_nor_record_nor_renew(desk):
     desk.accept("e1")
     (old,) = desk.claim("w1")
@@ -386,8 +398,8 @@ def test_refused_requests_are_counted_and_a_few_are_kept(desk, redis):
 
 def test_an_event_whose_worker_died_twice_is_tried_with_nothing_beside_it(desk):
     desk.accept("suspect", refs=("lead:9",))
-    for _ in range(2):
-        desk.claim()
+    for number in range(2):
+        desk.claim(f"w{number}")
         desk.later(seconds=21)
     desk.accept("e1", refs=("lead:1",))
     desk.accept("e2", refs=("lead:2",))

@@ -62,7 +62,7 @@ class Ledgers(RuleBasedStateMachine):
             assert not known.status.finished
             if known.status is Status.RUNNING:
                 assert known.until <= self.desk.now
-                known.crashes += 1
+                known.crashes += known.holder != worker  # a worker that claims is alive
             assert entry.crashes == known.crashes
             known.holder, known.until, known.held, known.going = worker, self.desk.now + LEASE, entry, False
             self.moved(entry.key, Status.RUNNING)

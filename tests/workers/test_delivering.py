@@ -435,8 +435,8 @@ def test_shadow_mode_calls_nobody(bench, platform):
 def test_an_event_that_takes_its_worker_down_three_times_is_poison(bench, platform):
     bridge = bench()
     bridge.lead()
-    for _ in range(3):
-        (claimed,) = bridge.worker().ledger.claim("doomed", 1, bridge.world.lease, bridge.clock())
+    for life in range(3):
+        (claimed,) = bridge.worker().ledger.claim(f"doomed-{life}", 1, bridge.world.lease, bridge.clock())
         assert claimed.key == "crm:e1"
         bridge.clock.advance(seconds=6)
 

@@ -147,6 +147,30 @@ def test_a_cancel_is_sent_until_it_is_answered(outcome, status):
     assert (ending and ending.status) is status
 
 
+def tried(*told):
+    """The entry, after attempts of these kinds and outcomes."""
+    return replace(ENTRY, attempts=tuple({"what": what, "outcome": outcome} for what, outcome in told))
+
+
+def test_a_cancel_that_failed_once_is_sent_again_within_seconds_however_much_was_asked_before():
+    asked_often = tried(*[("look up", "answered")] * 8)
+
+    assert policy.after_cancel(answer(Outcome.UNKNOWN), asked_often, NOW).due <= NOW + timedelta(seconds=1.1)
+    assert policy.not_cancelled(asked_often, "1", NOW).due <= NOW + timedelta(seconds=1.1)
+    assert policy.unsettled(answer(Outcome.UNKNOWN), asked_often, NOW).due <= NOW + timedelta(seconds=1.1)
+    assert policy.after_lookup(AWAY, asked_often, NOW).due <= NOW + timedelta(seconds=1.1)
+
+
+def test_what_fails_in_a_row_is_tried_less_and_less_often():
+    failed = [tried(*[("cancel", "made")], *[("cancel", "unknown"), ("look up", "answered")] * times) for times in range(6)]
+
+    waits = [policy.after_cancel(answer(Outcome.UNKNOWN), entry, NOW).due - NOW for entry in failed]
+
+    assert waits == sorted(waits)
+    assert waits[0] < timedelta(seconds=2)
+    assert waits[-1] >= timedelta(minutes=1)
+
+
 def test_a_cancel_that_waits_for_an_answer_looks_less_and_less_often():
     waits = [policy.unanswered_yet(ENTRY, NOW + timedelta(seconds=age)).due - NOW - timedelta(seconds=age) for age in (0, 1, 100, 10**6)]
 

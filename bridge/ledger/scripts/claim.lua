@@ -8,13 +8,13 @@ local taken, alone = {}, false
 
 local function take(lane, key)
   local name = entry_key(key)
-  local had = redis.call('HMGET', name, 'status', 'refs', 'crashes')
+  local had = redis.call('HMGET', name, 'status', 'refs', 'crashes', 'owner')
   if not had[1] then
     redis.call('ZREM', P .. 'due:' .. lane, key)
     return
   end
   -- Whose worker died twice is tried with nothing beside it: the third time tells whether it is the cause, and takes nobody along.
-  if tonumber(had[3] or '0') + (had[1] == 'running' and 1 or 0) >= 2 then
+  if tonumber(had[3] or '0') + (had[1] == 'running' and had[4] ~= worker and 1 or 0) >= 2 then
     if #taken > 0 or not empty_handed then
       look_again(lane, key, NOW + pause)
       return
@@ -29,12 +29,13 @@ local function take(lane, key)
     look_again(lane, key, NOW + pause)
     return
   end
-  -- Due while running: its lease ran out, so the worker that had it is gone. If it only could not reach Redis, it will say so.
-  if had[1] == 'running' then
-    redis.call('HINCRBY', name, 'crashes', 1)
-    redis.call('HSET', name, 'fell', redis.call('HGET', name, 'owner') or '')
-  else
+  -- Due while running: its lease ran out, so the worker that had it is gone; if it only could not reach Redis, it will say so. Unless it
+  -- is the one that claims: then it lives, and Redis went away before it could hear what it had been given.
+  if had[1] ~= 'running' then
     redis.call('HSET', name, 'was', had[1])
+  elseif had[4] ~= worker then
+    redis.call('HINCRBY', name, 'crashes', 1)
+    redis.call('HSET', name, 'fell', had[4] or '')
   end
   redis.call('HSET', name, 'status', 'running', 'owner', worker, 'until', NOW + lease)
   look_again(lane, key, NOW + lease)
