@@ -205,4 +205,4 @@ def _counted(numbers: int) -> str:
 
 
 def _stopping(numbers: int) -> str:
-    return f" Calls that {numbers} of them may be waiting for are being stopped." if numbers else ""
+    return f" For {numbers} of them calls may wait or be planned: they are being stopped." if numbers else ""
