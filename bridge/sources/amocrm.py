@@ -42,7 +42,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_fields
 from bridge.sources.oauth import OAuthSettings, OAuthSource
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
 
 _ENTITIES = {"leads": "lead", "contacts": "contact"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -153,12 +153,10 @@ class AmoCrm(OAuthSource):
             event = _after(event, lead).knowing(fields=_spelled(lead), refs=[f"contact:{person}" for person in people])
             person_id = next(iter(people), None)
         if person_id is None:  # a lead may be given its contact later; an incoming one has told whom it came from
-            return event if "uid" in event.fields else replace(event, contact=None)
+            return event if "uid" in event.fields else with_people(event, [])
         someone = Entity("contact", person_id)
         person = _found((yield self._get(someone)), someone)
-        contact = self._person(person, person_id)
-        refs = (someone.ref, *phone_refs(contact))
-        return event.knowing(contact=keeping(contact, event.contact), refs=refs, fields=_spelled(person) if entity == someone else None)
+        return with_people(event.knowing(fields=_spelled(person) if entity == someone else None), [self._person(person, person_id)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -200,7 +198,6 @@ class AmoCrm(OAuthSource):
             return Unparsed(fingerprint(element), f"{name}[{action}] without the id of a record")
         account, entity = _account(body, notice.told), notice.entity
         contact = self._contact_of(notice)
-        person = [f"contact:{contact.id}"] if contact and contact.id else []
         return Event(
             source=self.name,
             kind=self.kind,
@@ -210,7 +207,7 @@ class AmoCrm(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=moment(notice.time),
             entity=entity,
-            refs=unique((*([entity.ref] if entity else []), *notice.others, *person, *phone_refs(contact))),
+            refs=unique((*refs(entity), *notice.others, *refs(contact))),
             stage=notice.stage,
             contact=contact,
             fields=notice.told,
@@ -226,10 +223,10 @@ class AmoCrm(OAuthSource):
         return contact if contact.document() else None
 
     def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact:
-        emails = [email for row in _values(person, "EMAIL") if (email := text(row.get("value")))]
-        rows = [row for row in _values(person, "PHONE") if _label(row) not in _UNCALLED]
-        phones = [row.get("value") for row in sorted(rows, key=lambda row: _label(row) != "MOB")]
-        return self.contact(*phones, id=person_id, name=text(person.get("name")), email=next(iter(emails), None))
+        numbers = [row for row in _values(person, "PHONE") if _label(row) not in _UNCALLED]
+        phones = [row.get("value") for row in sorted(numbers, key=lambda row: _label(row) != "MOB")]
+        email = first(row.get("value") for row in _values(person, "EMAIL"))
+        return self.contact(*phones, id=person_id, name=text(person.get("name")), email=email)
 
     def _get(self, entity: Entity, query: str = "") -> HttpRequest:
         return self._ask(f"{_PATHS[entity.type]}/{quote(entity.id, safe='')}{query}")
@@ -348,8 +345,8 @@ def _spelled(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _contact_ids(lead: Mapping[str, Any]) -> Sequence[str]:
     """The main contact first."""
-    rows = [mapping(row) for row in _listed(mapping(lead.get("_embedded")).get("contacts"))]
-    return _ids(sorted(rows, key=lambda row: row.get("is_main") is not True))
+    people = rows(mapping(lead.get("_embedded")).get("contacts"))
+    return _ids(sorted(people, key=lambda row: row.get("is_main") is not True))
 
 
 def _listed(value: object) -> Sequence[Any]:
@@ -370,12 +367,12 @@ def _ids(value: object) -> Sequence[str]:
 def _values(person: Mapping[str, Any], code: str) -> Sequence[Mapping[str, Any]]:
     """The values of a field, in webhooks and in the API: objects, or bare texts."""
     told = _listed(person.get("custom_fields") or person.get("custom_fields_values"))
-    rows = [row for row in map(mapping, told) if row.get("code", row.get("field_code")) == code]
-    return [value if isinstance(value, Mapping) else {"value": value} for row in rows for value in _listed(row.get("values"))]
+    fields = [field for field in map(mapping, told) if field.get("code", field.get("field_code")) == code]
+    return [value if isinstance(value, Mapping) else {"value": value} for field in fields for value in _listed(field.get("values"))]
 
 
 def _label(value: Mapping[str, Any]) -> str | None:
-    return text(value.get("enum_code")) or text(value.get("enum"))
+    return first((value.get("enum_code"), value.get("enum")))
 
 
 def _time(told: Mapping[str, Any], *names: str) -> str | None:

@@ -43,7 +43,7 @@ from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_fields
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
-from bridge.sources.values import answer, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import answer, first, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _EVENT = re.compile(r"ONCRM([A-Z]+?)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
 _ACTIONS = {"ADD": "created", "UPDATE": "updated", "DELETE": "deleted", "MOVETOCATEGORY": "updated"}
@@ -191,10 +191,8 @@ class Bitrix24(OAuthSource):
         if person is None and people:
             first = Entity("contact", people[0])
             person = _found((yield self._get(first)), first)
-        if person is None:  # a deal may be given its contact later, which is an event of its own
-            return replace(event, contact=None)
-        contact = self._person(person, next(iter(people), None))
-        return event.knowing(contact=keeping(contact, event.contact), refs=phone_refs(contact))
+        # A deal without one may be given its contact later, which is an event of its own.
+        return with_people(event, [self._person(person, next(iter(people), None))] if person else [])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -240,7 +238,7 @@ class Bitrix24(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=entity,
-            refs=(entity.ref,) if entity else (),
+            refs=refs(entity),
             stage=Stage(after=notice.stage) if notice.stage else None,
             contact=Contact(id=entity.id) if entity and entity.type == "contact" else None,
             fields=notice.fields,
@@ -249,9 +247,8 @@ class Bitrix24(OAuthSource):
 
     def _person(self, person: Mapping[str, Any], contact_id: str | None) -> Contact:
         """Whom the record is about: a contact, or a lead under its own name."""
-        name = " ".join(part for part in (text(person.get("name")), text(person.get("lastName"))) if part)
-        emails = [email for row in _rows(person, "EMAIL") if (email := text(row.get("value")))]
-        return self.contact(*_numbers(person), id=contact_id, name=name or None, email=next(iter(emails), None))
+        name, email = joined(person.get("name"), person.get("lastName")), first(row.get("value") for row in _values(person, "EMAIL"))
+        return self.contact(*_numbers(person), id=contact_id, name=name, email=email)
 
     def _get(self, entity: Entity) -> HttpRequest:
         return self._ask("crm.item.get", entityTypeId=_NUMBERS[entity.type], id=entity.id, useOriginalUfNames="Y")
@@ -385,16 +382,14 @@ def _error(response: HttpResponse) -> str:
 
 def _contact_ids(record: Mapping[str, Any]) -> Sequence[str]:
     """The first is the one to call; 0 is nobody."""
-    others = record.get("contactIds")
-    told = [text(value) for value in (record.get("contactId"), *(others if isinstance(others, list) else ()))]
+    told = [text(value) for value in (record.get("contactId"), *listed(record.get("contactIds")))]
     return unique([value for value in told if value and value != "0"])
 
 
-def _rows(record: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:
-    rows = record.get("fm")
-    return [row for row in rows if isinstance(row, Mapping) and row.get("typeId") == kind] if isinstance(rows, list) else []
+def _values(record: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:
+    return [row for row in rows(record.get("fm")) if row.get("typeId") == kind]
 
 
 def _numbers(record: Mapping[str, Any]) -> Sequence[object]:
-    rows = [row for row in _rows(record, "PHONE") if row.get("valueType") not in _UNCALLED]
-    return [row.get("value") for row in sorted(rows, key=lambda row: row.get("valueType") != "MOBILE")]
+    numbers = [row for row in _values(record, "PHONE") if row.get("valueType") not in _UNCALLED]
+    return [row.get("value") for row in sorted(numbers, key=lambda row: row.get("valueType") != "MOBILE")]

@@ -23,7 +23,7 @@ to call. ``fields`` is the record, and of a change ``changed_fields`` and ``prev
 import base64
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -36,7 +36,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import TOLERANCE, any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, first, mapping, moment, refs, rows, seconds, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -144,9 +144,9 @@ class Close(Source):
             fields={**notice.record, **notice.changes},
         )
         if notice.entity.type == "lead":
-            return [self._with_people(event, _rows(notice.record, "contacts"))]
+            return [with_people(event, self._people(notice.record))]
         contact = self._contact_of(notice)
-        return [event.knowing(contact=contact, refs=phone_refs(contact))]
+        return [event.knowing(contact=contact, refs=refs(contact))]
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         timestamp = str(int(now.timestamp()))
@@ -163,12 +163,11 @@ class Close(Source):
         if event.entity is None or event.entity.type not in _PATHS:
             return event
         record = yield from self._read(event.entity)
-        people: Sequence[Mapping[str, Any]] = [record]
-        if event.entity.type == "lead":
-            people = _rows(record, "contacts")
-        elif event.entity.type == "deal":
+        if event.entity.type == "deal":
             people = yield from self._people_of(record)
-        return self._with_people(event.knowing(fields=record), people)
+        else:
+            people = self._people(record) if event.entity.type == "lead" else [self._person(record, event.entity.id)]
+        return with_people(event.knowing(fields=record), people)
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -196,26 +195,19 @@ class Close(Source):
         told = Contact(id=text(notice.record.get("contact_id")), name=text(notice.record.get("contact_name")))
         return told if notice.entity.type == "deal" and told.document() else None
 
-    def _with_people(self, event: Event, people: Sequence[Mapping[str, Any]]) -> Event:
-        """Who was told is still called while they are there; else the first with a number. All of them are refs."""
-        contacts = [self._person(person, number) for person in people if (number := text(person.get("id")))]
-        told = event.contact if event.contact and event.contact.phone else None
-        same = next((contact for contact in contacts if told and contact.id == told.id), None)
-        chosen = same or next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
-        refs = [ref for contact in contacts for ref in (f"contact:{contact.id}", *phone_refs(contact))]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, told))
+    def _people(self, lead: Mapping[str, Any]) -> list[Contact]:
+        return [self._person(person, contact_id) for person in rows(lead.get("contacts")) if (contact_id := text(person.get("id")))]
 
     def _person(self, person: Mapping[str, Any], contact_id: str) -> Contact:
-        numbers = [row.get("phone") for row in _rows(person, "phones") if row.get("type") != "fax"]
-        emails = [email for row in _rows(person, "emails") if (email := text(row.get("email")))]
-        name = text(person.get("name")) or text(person.get("display_name"))
-        return self.contact(*numbers, id=contact_id, name=name, email=emails[0] if emails else None)
+        numbers = [row.get("phone") for row in rows(person.get("phones")) if row.get("type") != "fax"]
+        name, email = first((person.get("name"), person.get("display_name"))), first(row.get("email") for row in rows(person.get("emails")))
+        return self.contact(*numbers, id=contact_id, name=name, email=email)
 
-    def _people_of(self, deal: Mapping[str, Any]) -> Generator[HttpRequest, HttpResponse, Sequence[Mapping[str, Any]]]:
+    def _people_of(self, deal: Mapping[str, Any]) -> Generator[HttpRequest, HttpResponse, list[Contact]]:
         contact_id, lead_id = text(deal.get("contact_id")), text(deal.get("lead_id"))
         if contact_id:
-            return [(yield from self._read(Entity("contact", contact_id)))]
-        return _rows((yield from self._read(Entity("lead", lead_id))), "contacts") if lead_id else []
+            return [self._person((yield from self._read(Entity("contact", contact_id))), contact_id)]
+        return self._people((yield from self._read(Entity("lead", lead_id)))) if lead_id else []
 
     def _read(self, entity: Entity) -> Generator[HttpRequest, HttpResponse, Mapping[str, Any]]:
         """A record. Only Close's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
@@ -272,8 +264,3 @@ def _refs(notice: _Notice) -> tuple[str, ...]:
     person = text(notice.record.get("contact_id")) if notice.entity.type == "deal" else None
     tied = [("lead", notice.absorbed), ("lead", notice.lead_id), ("contact", person)]
     return unique([notice.entity.ref, notice.ended.ref, *(f"{record}:{record_id}" for record, record_id in tied if record_id)])
-
-
-def _rows(record: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    rows = record.get(name)
-    return [mapping(row) for row in rows] if isinstance(rows, list) else []

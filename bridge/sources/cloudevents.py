@@ -33,10 +33,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from bridge import keys
 from bridge.errors import Unreadable
 from bridge.expressions import Expression
-from bridge.model import Contact, Delivery, Entity, Event, Reply, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, Reply, Stage, Unparsed, iso
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import fingerprint, mapping, moment, phone_refs, text
+from bridge.sources.values import fingerprint, mapping, moment, refs, text
 
 _STRUCTURED, _BATCHED = "application/cloudevents", "application/cloudevents-batch"
 _CORE = frozenset({"id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"})
@@ -145,7 +145,7 @@ class CloudEvents(Source):
             received_at=delivery.received_at,
             occurred_at=happened_at,
             entity=entity,
-            refs=_refs(entity, contact),
+            refs=refs(entity, contact),
             stage=stage,
             contact=contact,
             fields={**{name: value for name, value in attributes.items() if name not in _CORE}, **mapping(whole["data"])},
@@ -253,9 +253,3 @@ def _joined_name(person: Mapping[str, Any]) -> str | None:
 
 def _first(values: Mapping[str, Any], names: Iterable[str]) -> str | None:
     return next((found for name in names if (found := text(values.get(name)))), None)
-
-
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    record = [entity.ref] if entity else []
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact)))

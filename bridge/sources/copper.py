@@ -21,7 +21,7 @@ A ``timestamp``, which is not documented either, is taken for the time where it 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
@@ -30,11 +30,11 @@ from pydantic import model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Stage, Unparsed, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Stage, Unparsed, present
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
 
 _ENTITIES = {"lead": "lead", "person": "contact", "opportunity": "deal"}
 _PATHS = {"lead": "leads", "contact": "people", "deal": "opportunities"}
@@ -175,10 +175,9 @@ class Copper(Source):
                 fields |= present({"stage": _stage_name((yield self._get("pipeline_stages")), record)})
             person_id = text(record.get("primary_contact_id"))
             if person_id is None:
-                return replace(event.knowing(fields=fields), contact=None)
+                return with_people(event.knowing(fields=fields), [])
             person = _found((yield self._get(f"people/{quote(person_id, safe='')}")), Entity("contact", person_id))
-        contact = self._person(person, person_id)
-        return event.knowing(contact=keeping(contact, event.contact), fields=fields, refs=_refs(entity, contact))
+        return with_people(event.knowing(fields=fields), [self._person(person, person_id)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """In the words in which the event told it: a deal's status, its stage, or the stage's id."""
@@ -222,7 +221,7 @@ class Copper(Source):
             received_at=delivery.received_at,
             occurred_at=moment(told.get("timestamp")),
             entity=notice.entity,
-            refs=_refs(notice.entity, contact),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact,
             fields={**notice.new, **({"previous": notice.old} if notice.changed else {})},
@@ -241,9 +240,8 @@ class Copper(Source):
 
     def _person(self, record: Mapping[str, Any], person_id: str | None) -> Contact:
         """Mobile first. A lead has one ``email``, a person ``emails``."""
-        numbers = sorted(_rows(record.get("phone_numbers")), key=lambda row: _RANKS.get(str(row.get("category")), 3))
-        emails = [text(row.get("email")) for row in (mapping(record.get("email")), *_rows(record.get("emails")))]
-        email = next((email for email in emails if email), None)
+        numbers = sorted(rows(record.get("phone_numbers")), key=lambda row: _RANKS.get(str(row.get("category")), 3))
+        email = first(row.get("email") for row in (mapping(record.get("email")), *rows(record.get("emails"))))
         return self.contact(*(row.get("number") for row in numbers), id=person_id, name=text(record.get("name")), email=email)
 
     def _get(self, what: str) -> HttpRequest:
@@ -263,15 +261,6 @@ def _pair(values: Any) -> Sequence[Any]:
     return values if isinstance(values, list) and len(values) == 2 else (None, values)
 
 
-def _refs(entity: Entity, contact: Contact | None) -> tuple[str, ...]:
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((entity.ref, *person, *phone_refs(contact)))
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in (value if isinstance(value, list) else []) if isinstance(row, Mapping)]
-
-
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record. Only Copper's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
     record = answer(response)
@@ -284,7 +273,7 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
 
 def _stage_name(response: HttpResponse, deal: Mapping[str, Any]) -> str | None:
     try:
-        stages = _rows(read_json(response.body.encode()))
+        stages = rows(read_json(response.body.encode()))
     except Unreadable as error:
         raise LookupFailed("Copper's list of stages is not JSON") from error
     return next((text(stage.get("name")) for stage in stages if text(stage.get("id")) == text(deal.get("pipeline_stage_id"))), None)

@@ -26,7 +26,7 @@ example ``OperationCreatedOn`` would otherwise be seven hours after the change t
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -35,12 +35,12 @@ from pydantic import model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json
 from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import answer, fingerprint, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
 _SETS = {"lead": "leads", "contact": "contacts", "deal": "opportunities"}
@@ -175,7 +175,7 @@ class Dynamics365(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.happened_at,
             entity=notice.entity,
-            refs=_refs(notice.entity, contact),
+            refs=refs(notice.entity, contact),
             stage=stage,
             contact=contact,
             fields=notice.fields,
@@ -202,9 +202,7 @@ class Dynamics365(OAuthSource):
         record = _found((yield self._get(f"{_SETS[entity.type]}({quote(entity.id, safe='')}){query}")), entity)
         told = {_LOOKUP.sub(r"\1", name): value for name, value in record.items() if "@" not in name and not isinstance(value, Mapping | list)}
         fields = {name: value for name, value in told.items() if value is not None or name in event.fields}
-        contact = self._person_of(entity, record)
-        refs = _refs(entity, contact)
-        return replace(event.knowing(fields=fields, refs=refs), contact=contact and keeping(contact, event.contact))
+        return with_people(event.knowing(fields=fields), self._people_of(entity, record))
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -268,13 +266,12 @@ class Dynamics365(OAuthSource):
         contact = self._person(person, notice.person_id)
         return contact if contact.document() else None
 
-    def _person_of(self, entity: Entity, record: Mapping[str, Any]) -> Contact | None:
-        """A lead or contact is the person itself; of a deal's contact and its customer the first that has a number."""
+    def _people_of(self, entity: Entity, record: Mapping[str, Any]) -> list[Contact]:
+        """A lead or contact is the person itself; a deal has a contact and a customer."""
         if entity.type != "deal":
-            return self._person(record, entity.id if entity.type == "contact" else text(record.get("_parentcontactid_value")))
+            return [self._person(record, entity.id if entity.type == "contact" else text(record.get("_parentcontactid_value")))]
         people = [mapping(record.get(name)) for name in _EXPANDED]
-        contacts = [self._person(person, text(person.get("contactid"))) for person in people if text(person.get("contactid"))]
-        return next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
+        return [self._person(person, contact_id) for person in people if (contact_id := text(person.get("contactid")))]
 
     def _person(self, record: Mapping[str, Any], person_id: str | None) -> Contact:
         phones = (record.get(name) for name in _PHONES)
@@ -286,7 +283,7 @@ class Dynamics365(OAuthSource):
 
 
 def _notice(told: Mapping[str, Any], table: str, message: str) -> _Notice:
-    given = next((mapping(row.get("value")) for row in _rows(told.get("InputParameters")) if row.get("key") == "Target"), {})
+    given = next((mapping(row.get("value")) for row in rows(told.get("InputParameters")) if row.get("key") == "Target"), {})
     target, before = _attributes(given), _images(told.get("PreEntityImages"))
     record_id, kind = text(told.get("PrimaryEntityId")) or text(given.get("Id")), _ENTITIES.get(table)
     return _Notice(
@@ -306,22 +303,13 @@ def _type(notice: _Notice, stage: Stage | None) -> str:
     return f"{notice.entity.type}.{'stage_changed' if stage else notice.action}"
 
 
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*([entity.ref] if entity else []), *person, *phone_refs(contact)))
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in (value if isinstance(value, list) else []) if isinstance(row, Mapping)]
-
-
 def _attributes(record: Mapping[str, Any]) -> dict[str, Any]:
     """``[{key, value}]`` as names and values. What is deleted is a reference, which has none."""
-    return {name: row.get("value") for row in _rows(record.get("Attributes")) if (name := text(row.get("key")))}
+    return {name: row.get("value") for row in rows(record.get("Attributes")) if (name := text(row.get("key")))}
 
 
 def _images(images: Any) -> dict[str, Any]:
-    return {name: value for image in _rows(images) for name, value in _attributes(mapping(image.get("value"))).items()}
+    return {name: value for image in rows(images) for name, value in _attributes(mapping(image.get("value"))).items()}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ which is a name such as ``Alaska`` and no zone. When a record was deleted Freshs
 
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
@@ -35,7 +35,7 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_form, read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _PRODUCT_EVENT = re.compile(r"on([A-Z][A-Za-z]*)(Create|Update|Delete)")
 _ACTIONS = {"Create": "created", "Update": "updated", "Delete": "deleted"}
@@ -167,12 +167,12 @@ class Freshsales(Source):
             received_at=delivery.received_at,
             occurred_at=moment(notice.time),
             entity=entity,
-            refs=(entity.ref,) if entity else (),
+            refs=refs(entity),
             stage=notice.stage,
             fields={**notice.record, **({"changes": notice.changes} if notice.changes else {})},
             window=None if notice.once or notice.edited_at else _UNTIMED,
         )
-        return [self._with_people(event, [self._person(person, notice.name) for person in notice.people])]
+        return [with_people(event, [self._person(person, notice.name) for person in notice.people])]
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
@@ -201,8 +201,8 @@ class Freshsales(Source):
         record = _plain(told[kind])
         event = event.knowing(fields=record)
         if kind != "deal":
-            return self._with_people(event, [self._person(record, kind)])
-        return self._with_people(event, (yield from self._people_of(event, told, record)))
+            return with_people(event, [self._person(record, kind)])
+        return with_people(event, (yield from self._people_of(event, told, record)))
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """A workflow may have told the stage by its name, and that cannot be compared with the id that the API tells."""
@@ -217,29 +217,21 @@ class Freshsales(Source):
     def _people_of(self, event: Event, told: Mapping[str, Any], deal: Mapping[str, Any]) -> Generator[HttpRequest, HttpResponse, list[Contact]]:
         """Who was told comes first. A contact whose numbers are not in the deal's answer is read, until one has a number."""
         known, people = event.contact.id if event.contact else None, list[Contact]()
-        rows = _rows(told.get("contacts")) or [{"id": contact_id} for contact_id in _listed(deal.get("contact_ids"))]
-        for row in sorted(rows, key=lambda row: text(row.get("id")) != known)[:_MOST_PEOPLE]:
+        named = rows(told.get("contacts")) or [{"id": contact_id} for contact_id in listed(deal.get("contact_ids"))]
+        for row in sorted(named, key=lambda row: text(row.get("id")) != known)[:_MOST_PEOPLE]:
             contact_id, person = text(row.get("id")), _plain(row)
             if contact_id and not any(phone in person for phone in _PHONES) and not any(each.phone for each in people):
                 person |= _plain(answer((yield self._get("contacts", contact_id))).get("contact"))
             people.append(self._person(person, "contact"))
         return people
 
-    def _with_people(self, event: Event, people: Sequence[Contact]) -> Event:
-        """The first with a number is the one to call, nobody where there are none; all of them are refs."""
-        chosen = next((person for person in people if person.phone), people[0] if people else None)
-        refs = [ref for person in people for ref in (*([f"contact:{person.id}"] if person.id else []), *phone_refs(person))]
-        return replace(event.knowing(refs=refs), contact=keeping(chosen, event.contact) if chosen and chosen.document() else None)
-
     def _person(self, person: Mapping[str, Any], kind: str) -> Contact:
         """A contact, or a lead, whose id is none of a contact."""
-        joined = " ".join(part for name in ("first_name", "last_name") if (part := text(person.get(name))))
-        emails = [email for row in _rows(person.get("emails")) if (email := text(row.get("email")) or text(row.get("value")))]
         return self.contact(
             *(person.get(phone) for phone in _PHONES),
             id=text(person.get("id")) if kind != "lead" else None,
-            name=text(person.get("display_name")) or joined or None,
-            email=text(person.get("email")) or next(iter(emails), None),
+            name=text(person.get("display_name")) or joined(person.get("first_name"), person.get("last_name")),
+            email=first((person.get("email"), *(row.get("email") or row.get("value") for row in rows(person.get("emails"))))),
         )
 
     def _get(self, records: str, record_id: str, query: str = "") -> HttpRequest:
@@ -266,7 +258,7 @@ def _notice(body: Mapping[str, Any]) -> _Notice | None:
     data = mapping(body.get("data")) or body
     record, associations = _plain(data.get(name)), mapping(data.get("associations"))
     changes = mapping(record.pop("changes", None)) or mapping(data.get("changes"))
-    others = [data.get("contact"), *_rows(data.get("contacts")), *_rows(associations.get("contacts"))] if name == "deal" else []
+    others = [data.get("contact"), *rows(data.get("contacts")), *rows(associations.get("contacts"))] if name == "deal" else []
     return _Notice(
         account=next(iter(_accounts(body)), None),
         event=event,
@@ -295,14 +287,6 @@ def _plain(record: object) -> dict[str, Any]:
 
 def _pair(change: object) -> tuple[str | None, str | None]:
     return (text(change[0]), text(change[1])) if isinstance(change, list) and len(change) == 2 else (None, None)
-
-
-def _rows(value: object) -> list[Mapping[str, Any]]:
-    return [row for row in _listed(value) if isinstance(row, Mapping)]
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _secrets(value: object, name: str = "") -> Iterator[str]:

@@ -32,7 +32,7 @@ from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso,
 from bridge.signing import any_equal
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_form, read_json, read_xml
-from bridge.sources.values import fingerprint, moment, phone_refs, text
+from bridge.sources.values import fingerprint, moment, refs, text
 
 BODY_HASH = Expression("body_hash")
 
@@ -164,7 +164,7 @@ class Generic(Source):
             received_at=delivery.received_at,
             occurred_at=happened_at,
             entity=entity,
-            refs=_refs(entity, contact, told),
+            refs=unique((*refs(entity, contact), *_texts(told, "refs"))),
             stage=stage,
             contact=contact,
             fields=_object(told, "fields"),
@@ -275,9 +275,3 @@ def _stage(told: Mapping[str, Any]) -> Stage | None:
     move = _object(told, "stage")
     stage = Stage(after=_text(move, "to", "stage."), before=_text(move, "from", "stage."))
     return stage if stage.document() else None
-
-
-def _refs(entity: Entity | None, contact: Contact | None, told: Mapping[str, Any]) -> tuple[str, ...]:
-    record = [entity.ref] if entity else []
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact), *_texts(told, "refs")))

@@ -21,7 +21,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -34,7 +34,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, seconds, text, with_people
 
 # HubSpot signs the URL with these escapes undone, and no others (validating-requests, "v3").
 _UNESCAPED = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -118,8 +118,7 @@ class _Notice:
     @property
     def merged(self) -> Sequence[Entity]:
         """The objects that live on in this one."""
-        told = self.told.get("mergedObjectIds")
-        others = (self.told.get("primaryObjectId"), *(told if isinstance(told, list) else ()))
+        others = (self.told.get("primaryObjectId"), *listed(self.told.get("mergedObjectIds")))
         return [Entity(self.entity.type, other) for value in others if (other := text(value)) and other != self.entity.id]
 
     @property
@@ -196,15 +195,15 @@ class HubSpot(Source):
             return event
         if entity.type == "contact":
             person = _found((yield self._get(entity, (*_PERSON, *wanted))), entity)
-            return self._with_people(event.knowing(fields=mapping(person.get("properties"))), [person])
+            return with_people(event.knowing(fields=mapping(person.get("properties"))), [self._person(person)])
         properties = (_STAGES[entity.type], _PIPELINES[entity.type], *wanted)
         record = _found((yield self._get(entity, properties, "&associations=contacts")), entity)
         event = event.knowing(fields=mapping(record.get("properties")))
-        ids = unique([found for row in _rows(mapping(record.get("associations")).get("contacts")) if (found := text(row.get("id")))])
+        ids = unique([found for row in _results(mapping(record.get("associations")).get("contacts")) if (found := text(row.get("id")))])
         if not ids:  # the association is an event of its own, and may come after the deal
-            return self._with_people(event, [])
-        people = {text(person.get("id")): person for person in _rows(answer((yield self._batch_read(ids))))}
-        return self._with_people(event, [people[one] for one in sorted(people, key=(*ids, *people).index)])
+            return with_people(event, [])
+        people = {found: self._person(row) for row in _results(answer((yield self._batch_read(ids)))) if (found := text(row.get("id")))}
+        return with_people(event, [people[one] for one in ids if one in people])
 
     def probe(self) -> HttpRequest | None:
         return HttpRequest("GET", f"{self.settings.api_base}/crm/v3/objects/contacts?limit=1", self._headers()) if self.api_token else None
@@ -251,7 +250,7 @@ class HubSpot(Source):
             received_at=delivery.received_at,
             occurred_at=moment(notice.occurred_at),
             entity=notice.entity,
-            refs=unique((*(entity.ref for entity in notice.entities), *phone_refs(contact))),
+            refs=refs(*notice.entities, contact),
             stage=Stage(after=text(notice.value)) if notice.is_stage else None,
             contact=contact,
             fields={notice.name: notice.value} if notice.name and notice.value != _KEPT_BACK else {},
@@ -280,20 +279,12 @@ class HubSpot(Source):
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.api_token}", "Content-Type": "application/json"}
 
-    def _with_people(self, event: Event, people: Sequence[Mapping[str, Any]]) -> Event:
-        """The first person with a phone is the one to call, nobody where there are none; all of them are refs."""
-        contacts = [self._person(person) for person in people if text(person.get("id"))]
-        chosen = next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
-        refs = [ref for contact in contacts for ref in (f"contact:{contact.id}", *phone_refs(contact))]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, event.contact))
-
     def _person(self, person: Mapping[str, Any]) -> Contact:
         properties = mapping(person.get("properties"))
-        name = " ".join(part for part in (text(properties.get("firstname")), text(properties.get("lastname"))) if part)
         return self.contact(
             *(properties.get(phone) for phone in _PHONES),
             id=text(person.get("id")),
-            name=name or None,
+            name=joined(properties.get("firstname"), properties.get("lastname")),
             email=text(properties.get("email")),
             time_zone=_time_zone(text(properties.get("hs_timezone"))),
         )
@@ -305,7 +296,7 @@ class HubSpot(Source):
 
 def _notice(told: Mapping[str, Any]) -> _Notice | None:
     subscription = text(told.get("subscriptionType") or told.get("eventType"))
-    object_id = next((found for name in _SUBJECTS if (found := text(told.get(name)))), None)
+    object_id = first(told.get(name) for name in _SUBJECTS)
     if not subscription or not object_id:
         return None
     prefix, _, action = subscription.partition(".")
@@ -352,7 +343,6 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     return record
 
 
-def _rows(collection: object) -> list[Mapping[str, Any]]:
-    """The ``results`` of an answer or an association."""
-    results = mapping(collection).get("results")
-    return [mapping(row) for row in results] if isinstance(results, list) else []
+def _results(collection: object) -> list[Mapping[str, Any]]:
+    """What an answer or an association has found."""
+    return rows(mapping(collection).get("results"))

@@ -28,7 +28,7 @@ version, which means its current one: a version that is named is switched off wi
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -37,12 +37,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, iso, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, iso, present
 from bridge.phones import to_e164
 from bridge.signing import TOLERANCE, check_age
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
 
 _JWT = re.compile(r"(?:Bearer +)?([\w-]+\.[\w-]+\.[\w-]*)", re.ASCII | re.IGNORECASE)
 
@@ -208,7 +208,7 @@ class Monday(Source):
             received_at=delivery.received_at,
             occurred_at=notice.happened_at,
             entity=notice.entity,
-            refs=_refs(notice.entity, contact),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact,
             fields=notice.fields,
@@ -238,16 +238,14 @@ class Monday(Source):
         if event.entity is None:
             return event
         item = _found((yield self._ask(_READ, board=event.fields.get("boardId"), item=event.entity.id)), event.entity)
-        columns = _rows(item.get("column_values"))
+        columns = rows(item.get("column_values"))
         fields = {
             **{column: row.get("text") for row in columns if (column := text(row.get("id")))},
             **present({"name": text(item.get("name")), "groupId": text(mapping(item.get("group")).get("id"))}),
         }
         people = [(event.entity, item), *self._linked(columns)]
-        contacts = [self._person(entity, person) for entity, person in people]
-        chosen = next((contact for contact in contacts if contact.phone), next((contact for contact in contacts if contact.document()), None))
-        refs = [ref for (entity, _), contact in zip(people, contacts, strict=True) for ref in _refs(entity, contact)]
-        return replace(event.knowing(fields=fields, refs=refs), contact=chosen and keeping(chosen, event.contact))
+        event = event.knowing(fields=fields, refs=refs(*(entity for entity, _ in people)))
+        return with_people(event, [self._person(entity, person) for entity, person in people])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -314,26 +312,26 @@ class Monday(Source):
             *(_number(value.get("phone"), value.get("countryShortName")) for value in values),
             id=notice.item_id if notice.board.items == "contact" else None,
             name=notice.name if notice.board.items in _PEOPLE else None,
-            email=next((email for value in values if (email := text(value.get("email")))), None),
+            email=first(value.get("email") for value in values),
         )
         return person if person.document() else None
 
     def _linked(self, columns: Sequence[Mapping[str, Any]]) -> list[tuple[Entity, Mapping[str, Any]]]:
         """The items of boards of people that the columns link to, in the order of the columns."""
         found = []
-        for item in (item for row in columns for item in _rows(row.get("linked_items"))):
+        for item in (item for row in columns for item in rows(row.get("linked_items"))):
             board, item_id = self.settings.boards.get(text(mapping(item.get("board")).get("id")) or ""), text(item.get("id"))
             if board and board.items in _PEOPLE and item_id and not _gone(item):
                 found.append((Entity(board.items, item_id), item))
         return found
 
     def _person(self, entity: Entity, item: Mapping[str, Any]) -> Contact:
-        columns = _rows(item.get("column_values"))
+        columns = rows(item.get("column_values"))
         return self.contact(
             *(_number(row.get("phone"), row.get("country_short_name")) for row in columns),
             id=entity.id if entity.type == "contact" else None,
             name=text(item.get("name")) if entity.type in _PEOPLE else None,
-            email=next((email for row in columns if (email := text(row.get("email")))), None),
+            email=first(row.get("email") for row in columns),
         )
 
     def _ask(self, query: str, **variables: str | None) -> HttpRequest:
@@ -367,14 +365,6 @@ def _number(phone: Any, country: Any) -> Any:
     return to_e164(phone, str(country).upper()) or phone if country else phone
 
 
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    return unique((*([entity.ref] if entity else []), *phone_refs(contact)))
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in (value if isinstance(value, list) else []) if isinstance(row, Mapping)]
-
-
 def _gone(item: Mapping[str, Any]) -> bool:
     return item.get("state") in {"archived", "deleted"}
 
@@ -382,8 +372,8 @@ def _gone(item: Mapping[str, Any]) -> bool:
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The item. One that is not there is gone for good only where its board can be seen: what the token's user may not see is left out too."""
     data = mapping(answer(response).get("data"))
-    item = next(iter(_rows(data.get("items"))), None)
-    if item is None and not _rows(data.get("boards")):
+    item = next(iter(rows(data.get("items"))), None)
+    if item is None and not rows(data.get("boards")):
         raise LookupFailed(f"the board of {entity.ref} is not to be seen by the user of api_token", parked=True)
     if item is None or _gone(item):
         raise LookupFailed(f"{entity.ref} does not exist in monday.com any more", final=True)
@@ -398,7 +388,7 @@ def _refusal(response: HttpResponse) -> tuple[str | None, float | None]:
         told = answer(response)
     except LookupFailed:
         return None, None
-    extensions = mapping(next((error.get("extensions") for error in _rows(told.get("errors"))), None))
+    extensions = mapping(next((error.get("extensions") for error in rows(told.get("errors"))), None))
     code = text(extensions.get("code")) or text(told.get("error_code")) or ("an error without a code" if told.get("errors") else None)
     wait = extensions.get("retry_in_seconds")
     return code, float(wait) if isinstance(wait, int | float) and not isinstance(wait, bool) else None

@@ -37,10 +37,10 @@ from pydantic import Field, field_validator, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import fingerprint, mapping, moment, refs, text, with_people
 
 _LEAD, _PARTNER = "crm.lead", "res.partner"
 _TYPES = {"lead": "lead", "opportunity": "deal"}
@@ -123,10 +123,10 @@ class _Notice:
         return None if self.stage else fingerprint({name: value for name, value in self.record.items() if name != "_action"})
 
     @property
-    def refs(self) -> Sequence[str]:
-        """A lead and the opportunity that it becomes are one record."""
+    def entities(self) -> Sequence[Entity]:
+        """Its own record first; a lead and the opportunity that it becomes are one."""
         twins = [kind for kind, model in _MODELS.items() if model == self.model]
-        return [f"{kind}:{self.record_id}" for kind in (self.kind, *twins)]
+        return [Entity(kind, self.record_id) for kind in (self.kind, *twins)]
 
 
 class Odoo(Source):
@@ -161,7 +161,7 @@ class Odoo(Source):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=Entity(notice.kind, notice.record_id),
-            refs=_refs(notice.refs, contact),
+            refs=refs(*notice.entities, contact),
             stage=Stage(after=notice.stage) if notice.stage else None,
             contact=contact,
             fields=notice.record,
@@ -191,10 +191,9 @@ class Odoo(Source):
             known = _result((yield self._call(model, "fields_get", allfields=more, attributes=["type"])))
         names = (*names, *(name for name in more if name in mapping(known)))
         record = _found(_result((yield self._call(model, "read", [int(record_id)], fields=names, load=None))), event.entity)
-        contact = self._contact(model, {**record, "id": record_id})
-        fresh = event.knowing(fields=record, refs=_refs((), contact))
+        fresh, contact = event.knowing(fields=record), self._contact(model, {**record, "id": record_id})
         fresh = self._moved(fresh, event.entity) if self._is_move_without_stage(event) else fresh
-        return replace(fresh, contact=contact and keeping(contact, event.contact))
+        return with_people(fresh, [contact] if contact else [])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -303,11 +302,6 @@ def _related(value: Any) -> Any:
     """``[4, "Won"]`` is 4: a list of other records has nothing but numbers in it."""
     is_pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], int) and isinstance(value[1], str)
     return value[0] if is_pair else value
-
-
-def _refs(record: Sequence[str], contact: Contact | None) -> tuple[str, ...]:
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact)))
 
 
 def _document(response: HttpResponse) -> Any:

@@ -28,7 +28,7 @@ ended record looked like is told by neither half.
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -37,11 +37,11 @@ from pydantic import SecretStr, field_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, basic_credentials, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, basic_credentials, fingerprint, first, mapping, moment, refs, seconds, text, with_people
 
 _ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
 _ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}
@@ -153,11 +153,9 @@ class Pipedrive(Source):
         elif kind == "contact":
             person_id = record_id
         if person_id is None:  # a deal may be given its person later, which is an event of its own
-            return replace(event, contact=None)
+            return with_people(event, [])
         person = _found((yield self._get("persons", person_id)), f"contact:{person_id}")
-        contact = self._person(person, person_id)
-        refs = (f"contact:{person_id}", *phone_refs(contact))
-        return event.knowing(contact=keeping(contact, event.contact), refs=refs, fields=person if kind == "contact" else None)
+        return with_people(event.knowing(fields=person if kind == "contact" else None), [self._person(person, person_id)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """Winning, losing or reopening it moves a deal as well, where that happened after what the event told."""
@@ -186,6 +184,7 @@ class Pipedrive(Source):
 
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         entity = Entity(notice.entity, notice.entity_id) if notice.entity and notice.entity_id else None
+        absorbed = Entity(notice.entity, notice.absorbed) if notice.entity and notice.absorbed else None
         contact, stage = self._contact_of(notice), _stage(notice)
         return Event(
             source=self.name,
@@ -196,11 +195,11 @@ class Pipedrive(Source):
             received_at=delivery.received_at,
             occurred_at=notice.happened_at,
             entity=entity,
-            refs=_refs(notice, contact),
+            refs=refs(entity, absorbed, contact),
             stage=stage,
             contact=contact,
             fields={**notice.record, **({"previous": notice.changed} if notice.changed else {})},
-            absorbed=(f"{notice.entity}:{notice.absorbed}",) if notice.absorbed else (),
+            absorbed=refs(absorbed),
         )
 
     def _contact_of(self, notice: _Notice) -> Contact | None:
@@ -212,8 +211,8 @@ class Pipedrive(Source):
         return Contact(id=person_id, name=text(notice.record.get("person_name"))) if person_id else None
 
     def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact:
-        emails = [email for value in _values(person, "emails", "email") if (email := text(value))]
-        return self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=emails[0] if emails else None)
+        email = first(_values(person, "emails", "email"))
+        return self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=email)
 
     def _get(self, records: str, record_id: str) -> HttpRequest:
         return self._read(f"{records}/{quote(record_id, safe='')}")
@@ -294,11 +293,6 @@ def _happening(notice: _Notice, stage: Stage | None) -> list[str]:
 
 def _second(at: datetime | None, notice: _Notice) -> str:
     return iso(at.replace(microsecond=0)) if at else notice.id
-
-
-def _refs(notice: _Notice, contact: Contact | None) -> tuple[str, ...]:
-    told = [(notice.entity, notice.entity_id), (notice.entity, notice.absorbed), ("contact", contact.id if contact else None)]
-    return unique((*(f"{record}:{record_id}" for record, record_id in told if record and record_id), *phone_refs(contact)))
 
 
 def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:

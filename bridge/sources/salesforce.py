@@ -25,7 +25,7 @@ because a query says of a record that is gone that there is none, where a GET of
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -36,12 +36,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, from_ms, iso, to_ms, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, from_ms, iso, to_ms
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json
 from bridge.sources.oauth import OAuthSettings, OAuthSource
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import answer, fingerprint, joined, mapping, moment, refs, rows, text, with_people
 
 _OBJECTS = {"Lead": "lead", "Contact": "contact", "Opportunity": "deal"}
 _NAMES = {kind: name for name, kind in _OBJECTS.items()}
@@ -211,15 +211,15 @@ class Salesforce(OAuthSource):
         entity = event.entity
         if entity is None or not self.can_look_up(event):
             return event
-        rows = _rows((yield self._query("FIELDS(ALL)", _NAMES[entity.type], f"WHERE Id = '{entity.id}' LIMIT 1")))
-        if not rows:
+        found = _records((yield self._query("FIELDS(ALL)", _NAMES[entity.type], f"WHERE Id = '{entity.id}' LIMIT 1")))
+        if not found:
             raise LookupFailed(f"{entity.ref} does not exist in Salesforce any more, or the token's user may not see it", final=True)
-        record = _own(rows[0])
+        record = _own(found[0])
         if entity.type != "deal":
-            return self._with_people(event.knowing(fields=record), [record])
+            return with_people(event.knowing(fields=record), [self._person(record)])
         primary_first = f"WHERE OpportunityId = '{entity.id}' ORDER BY IsPrimary DESC LIMIT 50"
-        roles = _rows((yield self._query(", ".join(f"Contact.{name}" for name in _PERSON), "OpportunityContactRole", primary_first)))
-        return self._with_people(event.knowing(fields=record), [mapping(role.get("Contact")) for role in roles])
+        roles = _records((yield self._query(", ".join(f"Contact.{name}" for name in _PERSON), "OpportunityContactRole", primary_first)))
+        return with_people(event.knowing(fields=record), [self._person(mapping(role.get("Contact"))) for role in roles])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -264,7 +264,7 @@ class Salesforce(OAuthSource):
 
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         person = notice.record if notice.kind in {"lead", "contact"} else notice.person
-        contact = self._person(person) if person else None
+        contact = self._person(person or {})
         return Event(
             source=self.name,
             kind=self.kind,
@@ -274,30 +274,21 @@ class Salesforce(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=notice.entity,
-            refs=unique((*([notice.entity.ref] if notice.entity else []), *_refs(contact))),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
-            contact=contact,
+            contact=contact if contact.document() else None,
             fields=notice.record,
         )
 
-    def _person(self, record: Mapping[str, Any]) -> Contact | None:
+    def _person(self, record: Mapping[str, Any]) -> Contact:
         """Whose name and numbers a record has. A lead has them as well, and its id is no contact's."""
         record_id = _id(record.get("Id")) or ""
-        name = text(record.get("Name")) or " ".join(part for field in ("FirstName", "LastName") if (part := text(record.get(field))))
-        contact = self.contact(
+        return self.contact(
             *(record.get(phone) for phone in _PHONES),
             id=record_id if record_id.startswith(_CONTACT) else None,
-            name=name or None,
+            name=text(record.get("Name")) or joined(record.get("FirstName"), record.get("LastName")),
             email=text(record.get("Email")),
         )
-        return contact if contact.document() else None
-
-    def _with_people(self, event: Event, records: Iterable[Mapping[str, Any]]) -> Event:
-        """The first with a phone is the one to call, nobody where there are none; all of them are refs."""
-        people = [person for record in records if (person := self._person(record))]
-        chosen = next((person for person in people if person.phone), people[0] if people else None)
-        refs = [ref for person in people for ref in _refs(person)]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, event.contact))
 
     def _query(self, fields: str, name: str, which: str) -> HttpRequest:
         soql = urlencode({"q": f"SELECT {fields} FROM {name} {which}"})  # noqa: S608 -- of an event's own there is its id alone, which is letters and digits
@@ -384,15 +375,11 @@ def _own(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "attributes"}
 
 
-def _refs(person: Contact | None) -> list[str]:
-    return [*([f"contact:{person.id}"] if person and person.id else []), *phone_refs(person)]
-
-
-def _rows(response: HttpResponse) -> list[Mapping[str, Any]]:
-    rows = answer(response).get("records")
-    if not isinstance(rows, list):
+def _records(response: HttpResponse) -> list[Mapping[str, Any]]:
+    found = answer(response).get("records")
+    if not isinstance(found, list):
         raise LookupFailed("Salesforce's answer to a query has no records")
-    return [mapping(row) for row in rows]
+    return rows(found)
 
 
 def _error_code(response: HttpResponse) -> str | None:

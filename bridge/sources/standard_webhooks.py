@@ -25,11 +25,11 @@ from pydantic import SecretStr, field_validator
 
 from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import mapping, moment, phone_refs, text
+from bridge.sources.values import mapping, moment, refs, text
 
 _SHARED, _PUBLIC = "whsec_", "whpk_"
 _HEADERS = ("webhook", "svix")
@@ -105,7 +105,7 @@ class StandardWebhooks(Source):
             received_at=delivery.received_at,
             occurred_at=happened_at,
             entity=entity,
-            refs=_refs(entity, contact),
+            refs=refs(entity, contact),
             stage=stage,
             contact=contact,
             fields=data,
@@ -212,9 +212,3 @@ def _joined_name(person: Mapping[str, Any]) -> str | None:
 
 def _first(values: Mapping[str, Any], names: Iterable[str]) -> str | None:
     return next((found for name in names if (found := text(values.get(name)))), None)
-
-
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    record = [entity.ref] if entity else []
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact)))

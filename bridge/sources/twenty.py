@@ -20,19 +20,19 @@ apart, and is put together by the rules of that country: ``06 10 20 30 40`` of `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, to_ms, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, to_ms
 from bridge.phones import to_e164
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, joined, mapping, moment, refs, rows, seconds, text, with_people
 
 _ENTITIES = {"person": "contact", "opportunity": "deal"}
 _PATHS = {"contact": "people", "deal": "opportunities"}
@@ -181,12 +181,10 @@ class Twenty(Source):
             deal = _found((yield self._get(entity)), entity)
             event, person_id = event.knowing(fields=deal), text(deal.get("pointOfContactId"))
         if person_id is None:  # an opportunity may be given its person later, which is an event of its own
-            return replace(event, contact=None)
+            return with_people(event, [])
         who = Entity("contact", person_id)
         person = _found((yield self._get(who)), who)
-        contact = self._person(person, person_id)
-        fields = person if entity == who else None
-        return event.knowing(contact=keeping(contact, event.contact), refs=(who.ref, *phone_refs(contact)), fields=fields)
+        return with_people(event.knowing(fields=person if entity == who else None), [self._person(person, person_id)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -204,7 +202,6 @@ class Twenty(Source):
 
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         contact = self._contact_of(notice)
-        person = [f"contact:{contact.id}"] if contact and contact.id else []
         return Event(
             source=self.name,
             kind=self.kind,
@@ -214,7 +211,7 @@ class Twenty(Source):
             received_at=delivery.received_at,
             occurred_at=notice.occurred_at,
             entity=notice.entity,
-            refs=unique((notice.entity.ref, *person, *phone_refs(contact))),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact,
             fields={**notice.record, **({"updatedFields": notice.changed} if notice.changed is not None else {})},
@@ -231,10 +228,9 @@ class Twenty(Source):
 
     def _person(self, person: Mapping[str, Any], person_id: str) -> Contact:
         """Names and e-mail are nested in what the server sends, and flat in what the documentation shows."""
-        named = person.get("name") if isinstance(person.get("name"), Mapping) else person
-        name = " ".join(part for part in (text(mapping(named).get("firstName")), text(mapping(named).get("lastName"))) if part)
-        email = text(mapping(person.get("emails")).get("primaryEmail")) or text(person.get("email"))
-        return self.contact(*_phones(person), id=person_id, name=name or None, email=email)
+        named = mapping(person.get("name")) or person
+        email = first((mapping(person.get("emails")).get("primaryEmail"), person.get("email")))
+        return self.contact(*_phones(person), id=person_id, name=joined(named.get("firstName"), named.get("lastName")), email=email)
 
     def _get(self, entity: Entity) -> HttpRequest:
         return self._read(f"{_PATHS[entity.type]}/{quote(entity.id, safe='')}?depth=0")
@@ -269,10 +265,9 @@ def _notice(body: Mapping[str, Any]) -> _Notice | None:
 def _phones(person: Mapping[str, Any]) -> list[str | None]:
     """The primary number first; older servers had one number in ``phone``."""
     phones = mapping(person.get("phones"))
-    more = phones.get("additionalPhones")
     primary = _number(*(phones.get(f"primaryPhone{part}") for part in ("Number", "CallingCode", "CountryCode")))
-    rows = [mapping(row) for row in more] if isinstance(more, list) else []
-    return [primary, *(_number(row.get("number"), row.get("callingCode"), row.get("countryCode")) for row in rows), text(person.get("phone"))]
+    more = [_number(row.get("number"), row.get("callingCode"), row.get("countryCode")) for row in rows(phones.get("additionalPhones"))]
+    return [primary, *more, text(person.get("phone"))]
 
 
 def _number(told: object, calling_code: object, country: object) -> str | None:

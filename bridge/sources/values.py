@@ -3,14 +3,14 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
-from bridge.model import Contact, HttpResponse
+from bridge.model import Contact, Entity, Event, HttpResponse, unique
 from bridge.phones import to_e164
 from bridge.sources.bodies import read_json
 
@@ -23,6 +23,29 @@ def phone_refs(contact: Contact | None) -> tuple[str, ...]:
     return tuple(f"phone:{phone}" for phone in (contact.phones if contact else ()) if to_e164(phone) == phone)
 
 
+def refs(*tied: Entity | Contact | None) -> tuple[str, ...]:
+    """What ties calls together: records, people by their ids, and each of their readable numbers; every ref once, in the order given."""
+    found: list[str] = []
+    for each in tied:
+        if isinstance(each, Entity):
+            found.append(each.ref)
+        elif each is not None:
+            found += [*([f"contact:{each.id}"] if each.id else []), *phone_refs(each)]
+    return unique(found)
+
+
+def with_people(event: Event, people: Iterable[Contact]) -> Event:
+    """The event, once it is known whom its record is about: one of them is to be called, nobody where there are none; all of them are refs.
+
+    Who was told with a number is still the one to call. Else it is the first who has a number, whoever was told coming before the rest.
+    """
+    known, told = [person for person in people if person.document()], event.contact or Contact()
+    known.sort(key=lambda person: told.id is None or person.id != told.id)
+    is_told = bool(known and told.phone and told.id and known[0].id == told.id)
+    chosen = known[0] if is_told else next((person for person in known if person.phone), next(iter(known), None))
+    return replace(event.knowing(refs=refs(*known)), contact=chosen and keeping(chosen, told))
+
+
 def keeping(fresh: Contact, told: Contact | None) -> Contact:
     """``fresh``, to be called by the number that was told, where that is still one of theirs: a look-up must not swap it for another."""
     return replace(fresh, phone=told.phone) if told and told.phone in fresh.phones else fresh
@@ -31,6 +54,16 @@ def keeping(fresh: Contact, told: Contact | None) -> Contact:
 def text(value: object) -> str | None:
     """An id or a name as text, whatever JSON type the CRM chose today; None when there is nothing in it."""
     return str(value).strip() or None if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def first(values: Iterable[object]) -> str | None:
+    """The first of these that has something in it, as text."""
+    return next((found for value in values if (found := text(value))), None)
+
+
+def joined(*parts: object) -> str | None:
+    """A first and a last name as one; None where nothing is told of either."""
+    return " ".join(part for value in parts if (part := text(value))) or None
 
 
 def seconds(value: str | None) -> float | None:
@@ -84,6 +117,16 @@ def answer(response: HttpResponse) -> dict[str, Any]:
 def mapping(value: object) -> Mapping[str, Any]:
     """A JSON object, or an empty one in place of whatever else a body has there."""
     return value if isinstance(value, Mapping) else {}
+
+
+def listed(value: object) -> Sequence[Any]:
+    """A JSON array, or an empty one in place of whatever else a body has there."""
+    return value if isinstance(value, list) else []
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a JSON array; whatever else is in it, or in its place, is left out."""
+    return [row for row in listed(value) if isinstance(row, Mapping)]
 
 
 def fingerprint(value: object) -> str:

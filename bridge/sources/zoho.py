@@ -33,12 +33,12 @@ from pydantic import Field, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Subscription
 from bridge.sources.bodies import read_form, read_json
 from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, seconds, text, with_people
 
 _MODULES = {"Leads": "lead", "Contacts": "contact", "Deals": "deal"}
 _NAMES = {kind: module for module, kind in _MODULES.items()}
@@ -205,11 +205,10 @@ class Zoho(OAuthSource):
         if entity.type == "deal":
             contact_id = text(mapping(record.get("Contact_Name")).get("id"))
             if contact_id is None:  # it may be given one later, which is an event of its own
-                return replace(event, contact=None)
+                return with_people(event, [])
             entity = Entity("contact", contact_id)
             person = _record((yield self._get(entity)), entity)
-        contact = self._person(entity.type, entity.id, person)
-        return replace(event.knowing(refs=_refs(contact)), contact=keeping(contact, event.contact))
+        return with_people(event, [self._person(entity.type, entity.id, person)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -233,11 +232,11 @@ class Zoho(OAuthSource):
     def judge_subscription(self, response: HttpResponse) -> None:
         """Each channel is answered for by itself, whatever the status says; and its end must be later than the next renewal."""
         self.judge(response)
-        rows = [mapping(row) for row in _list(answer(response), "watch")]
-        refused = [text(row.get("code")) for row in rows if row.get("code") != "SUCCESS"]
-        if refused or not rows:
+        channels = rows(answer(response).get("watch"))
+        refused = [text(channel.get("code")) for channel in channels if channel.get("code") != "SUCCESS"]
+        if refused or not channels:
             raise LookupFailed(f"Zoho CRM did not take the channel ({refused[0] if refused else 'it names none'})")
-        ends, told_at = _forgotten_at(rows), _sent_at(response)
+        ends, told_at = _forgotten_at(channels), _sent_at(response)
         if ends and told_at and ends < told_at + _EVERY:
             raise LookupFailed(f"Zoho CRM forgets the channel at {iso(ends)}, before it is renewed again")
 
@@ -283,7 +282,7 @@ class Zoho(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=notice.entity,
-            refs=unique((*([notice.entity.ref] if notice.entity else []), *_refs(contact))),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact if contact.document() else None,
             fields={**notice.values, **affected},
@@ -301,11 +300,10 @@ class Zoho(OAuthSource):
     def _person(self, kind: str, record_id: str, told: Mapping[str, Any]) -> Contact:
         """Whose name and numbers are told; of a deal no more than the contact it names."""
         name = told.get("Contact_Name") if kind == "deal" else told.get("Full_Name")
-        parts = [part for field in ("First_Name", "Last_Name") if (part := text(told.get(field)))]
         return self.contact(
             *(told.get(phone) for phone in _PHONES),
             id=record_id if kind == "contact" else text(mapping(name).get("id")),
-            name=text(mapping(name).get("name")) or text(name) or " ".join(parts) or None,
+            name=first((mapping(name).get("name"), name)) or joined(told.get("First_Name"), told.get("Last_Name")),
             email=text(told.get("Email")),
         )
 
@@ -344,9 +342,8 @@ def _notified(body: Mapping[str, Any], told_id: Any) -> _Notice | Unparsed:
     if record_id is None:
         return Unparsed(fingerprint([channel, module, operation, told_id]), "ids has something that is no id")
     kind, what = _MODULES.get(module or "", (module or "").lower()), _OPERATIONS.get(operation or "", "")
-    rows = [mapping(row) for row in _list(body, "affected_values")]
-    values = next((mapping(row.get("values")) for row in rows if text(row.get("record_id")) == record_id), {})
-    named = next((row[record_id] for row in _list(body, "affected_fields") if record_id in mapping(row)), None)
+    values = next((mapping(row.get("values")) for row in rows(body.get("affected_values")) if text(row.get("record_id")) == record_id), {})
+    named = next((row[record_id] for row in rows(body.get("affected_fields")) if record_id in row), None)
     affected = [name for each in (named if isinstance(named, list) else values) if (name := text(each))]
     digest = fingerprint([sorted(affected), values])
     moved = what == "updated" and text(values.get(_STAGES.get(kind, ""))) is not None
@@ -377,11 +374,6 @@ def _of_workflow(body: Mapping[str, Any], record_id: str) -> _Notice:
     )
 
 
-def _list(values: Mapping[str, Any], name: str) -> list[Any]:
-    found = values.get(name)
-    return found if isinstance(found, list) else []
-
-
 def _fact(entity: Entity | None, event_type: str, stage: Stage | None, when: str | None) -> str:
     """A record is created once in its life, whenever and however often that is told."""
     what = f"stage→{stage.after}" if stage else event_type.partition(".")[2]
@@ -389,18 +381,14 @@ def _fact(entity: Entity | None, event_type: str, stage: Stage | None, when: str
     return keys.join(Zoho.kind, *record, what, *([when] if when and what != "created" else []))
 
 
-def _refs(contact: Contact | None) -> list[str]:
-    return [*([f"contact:{contact.id}"] if contact and contact.id else []), *phone_refs(contact)]
-
-
 def _record(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. One that is gone is answered with nothing (204)."""
     if response.status == 204:
         raise LookupFailed(f"{entity.ref} does not exist in Zoho CRM any more", final=True)
-    rows = _list(answer(response), "data")
-    if not rows or not isinstance(rows[0], Mapping):
+    found = rows(answer(response).get("data"))
+    if not found:
         raise LookupFailed("Zoho CRM's answer has no record in it")
-    return rows[0]
+    return found[0]
 
 
 def _code(response: HttpResponse) -> str | None:
@@ -411,9 +399,9 @@ def _code(response: HttpResponse) -> str | None:
         return None
 
 
-def _forgotten_at(rows: Iterable[Mapping[str, Any]]) -> datetime | None:
+def _forgotten_at(channels: Iterable[Mapping[str, Any]]) -> datetime | None:
     """When the first of a channel's modules ends, of those that say so."""
-    ends = [moment(mapping(each).get("channel_expiry")) for row in rows for each in _list(mapping(row.get("details")), "events")]
+    ends = [moment(mapping(each).get("channel_expiry")) for channel in channels for each in listed(mapping(channel.get("details")).get("events"))]
     return min((end for end in ends if end), default=None)
 
 

@@ -12,7 +12,23 @@ from pydantic import ValidationError
 from bridge.errors import LookupFailed, Refusal, Unverified
 from bridge.model import Contact, Entity, Event, HttpResponse, Stage
 from bridge.sources.base import ApiBase, Source, SourceSettings
-from bridge.sources.values import answer, basic_credentials, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import (
+    answer,
+    basic_credentials,
+    fingerprint,
+    first,
+    joined,
+    keeping,
+    listed,
+    mapping,
+    moment,
+    phone_refs,
+    refs,
+    rows,
+    seconds,
+    text,
+    with_people,
+)
 
 PRIMARY, MOBILE, UNREADABLE = "+12813322575", "+12813322576", "call after five"
 
@@ -121,6 +137,25 @@ def test_what_is_no_object_counts_as_an_empty_one(value):
     assert mapping(value) == {}
 
 
+@pytest.mark.parametrize("value", [None, {}, "text", 1])
+def test_what_is_no_array_counts_as_an_empty_one(value):
+    assert (listed(value), rows(value)) == ([], [])
+
+
+def test_of_an_array_only_its_objects_are_rows():
+    assert rows([{"id": 1}, "text", None, [2], {}]) == [{"id": 1}, {}]
+
+
+def test_the_first_that_has_something_in_it_counts():
+    assert first([None, " ", False, 0, "7"]) == "0"
+    assert first([]) is None
+
+
+@pytest.mark.parametrize(("parts", "name"), [(("Alex", "Lee"), "Alex Lee"), ((None, " Lee "), "Lee"), ((None, ""), None), ((), None)])
+def test_a_name_is_joined_of_what_is_told_of_it(parts, name):
+    assert joined(*parts) == name
+
+
 # Settings.
 
 
@@ -184,6 +219,49 @@ def test_a_number_that_cannot_be_read_stays_as_it_was_written_and_ties_nobody_to
 def test_every_readable_number_ties_a_person_together():
     assert phone_refs(toy().contact(PRIMARY, UNREADABLE, MOBILE)) == (f"phone:{PRIMARY}", f"phone:{MOBILE}")
     assert phone_refs(None) == ()
+
+
+def test_refs_are_records_people_and_numbers_each_once_in_the_order_given():
+    person = toy().contact(PRIMARY, UNREADABLE, id="7")
+
+    assert refs(Entity("deal", "555"), None, person, Entity("contact", "7")) == ("deal:555", "contact:7", f"phone:{PRIMARY}")
+    assert refs(Contact(), None) == ()
+
+
+# Whom a record is about.
+
+
+def called(told: Contact | None, *people: Contact) -> Contact | None:
+    return with_people(an_event(contact=told), people).contact
+
+
+ALEX, SAM = Contact(id="1", phone=PRIMARY, phones=(PRIMARY,)), Contact(id="2", phone=MOBILE, phones=(MOBILE,))
+
+
+def test_the_first_of_several_people_who_has_a_number_is_called_and_all_are_refs():
+    event = with_people(an_event(), [Contact(id="0"), SAM, ALEX])
+
+    assert event.contact == SAM
+    assert event.refs[-5:] == ("contact:0", "contact:2", f"phone:{MOBILE}", "contact:1", f"phone:{PRIMARY}")
+
+
+def test_who_was_told_comes_first():
+    assert called(Contact(id="2"), ALEX, SAM) == SAM
+    assert called(Contact(id="0"), Contact(id="0"), ALEX) == ALEX
+
+
+def test_who_was_told_with_a_number_is_not_swapped_for_another_person():
+    assert called(SAM, ALEX, Contact(id="2")) == Contact(id="2")
+
+
+def test_who_was_told_and_is_not_there_any_more_is_not_called():
+    assert called(SAM, ALEX) == ALEX
+    assert called(SAM) is None
+
+
+def test_somebody_of_whom_nothing_is_known_is_nobody():
+    assert called(None, Contact()) is None
+    assert called(Contact(phone=MOBILE), Contact(), ALEX) == ALEX
 
 
 # Answers of an API.

@@ -363,6 +363,16 @@ def test_an_association_told_from_both_ends_is_one_fact(read):
     assert there.fact == back.fact
 
 
+def test_of_a_deals_contacts_the_one_that_was_just_tied_to_it_is_called(read, look_up, answering):
+    tied = read(hubspot(), [association("deal.associationChange", "DEAL_TO_CONTACT", 555, 101)])
+    deal = {"id": "555", "properties": {}, "associations": {"contacts": {"results": [{"id": "100"}, {"id": "101"}]}}}
+    people = {"results": [{"id": "100", "properties": {"phone": OFFICE}}, {"id": "101", "properties": {"phone": MOBILE}}]}
+
+    event, _ = look_up(hubspot(), tied, answering(deal), answering(people))
+
+    assert (event.contact.id, event.contact.phone) == ("101", MOBILE)
+
+
 def test_a_primary_association_told_beside_the_plain_one_is_the_same_event(read):
     told = ("contact.associationChange", "CONTACT_TO_COMPANY", 101, 8)
     plain, primary = read(hubspot(), [association(*told), association(*told, isPrimaryAssociation=True)])
