@@ -30,7 +30,7 @@ from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_fields
-from bridge.sources.values import answer, fingerprint, joined, listed, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import answer, fingerprint, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _TYPES = {
     "subscribe": "contact.created",
@@ -225,10 +225,10 @@ def _moves(log: Mapping[str, Any]) -> dict[datetime, Stage]:
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. Only ActiveCampaign's own words mean that it is gone: a wrong ``api_base`` answers 404 as well."""
     if response.status == 404 and _GONE in response.body:
-        raise LookupFailed(f"{entity.ref} does not exist in ActiveCampaign any more", final=True)
+        raise gone(entity.ref, "ActiveCampaign")
     record = mapping(answer(response).get(entity.type))
     if not record:
         raise LookupFailed(f"ActiveCampaign answered {response.status} without the record: check api_base")
     if text(record.get("deleted")) == "1":
-        raise LookupFailed(f"{entity.ref} does not exist in ActiveCampaign any more", final=True)
+        raise gone(entity.ref, "ActiveCampaign")
     return record

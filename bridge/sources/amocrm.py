@@ -42,7 +42,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_fields
 from bridge.sources.oauth import OAuthSettings, OAuthSource
-from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, restated, rows, text, with_people
 
 _ENTITIES = {"leads": "lead", "contacts": "contact"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -51,7 +51,6 @@ _INCOMING = {"add": "created", "update": "updated", "accept": "updated", "declin
 _ONCE = frozenset({"add", "accept", "decline"})
 _RETRIES = timedelta(hours=3)
 _FRESH = timedelta(minutes=5)
-_PAUSE = 5.0
 _UNCALLED = frozenset({"FAX"})
 
 
@@ -109,6 +108,7 @@ class AmoCrm(OAuthSource):
     )
     settings_type = AmoCrmSettings
     lookup_rate = Rate(count=7, seconds=1)  # of one integration; who goes on regardless is blocked
+    lookup_pause = 5
 
     settings: AmoCrmSettings
 
@@ -166,10 +166,7 @@ class AmoCrm(OAuthSource):
         return self._ask("account") if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
-        """429 is no JSON and names no time. Who goes on regardless has its address blocked, which is the 403."""
-        if response.status == 429:
-            wait = seconds(response.headers.get("retry-after")) or _PAUSE
-            raise LookupFailed(f"{self.title} answered 429: too many requests", retry_after=wait)
+        """Who asks on after a 429 has its address blocked, which is the 403."""
         if response.status == 403:
             raise LookupFailed(f"{self.title} answered 403: it has blocked this address, or the token may not read this", parked=True)
         if response.status == 402:
@@ -322,19 +319,18 @@ def _after(event: Event, lead: Mapping[str, Any]) -> Event:
         return event
     if text(lead.get("status_id")) != event.stage.after:
         return event
-    record = event.fact.split(":")[:4]  # kind, account, type and id of a record stand first in every fact
-    return replace(event, occurred_at=changed, fact=":".join((*record, keys.join("changed", time))), window=None)
+    return replace(event, occurred_at=changed, fact=restated(event, "changed", time), window=None)
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer; 204 and nothing in it is how amoCRM says that there is none."""
     if response.status == 204:
-        raise LookupFailed(f"{entity.ref} does not exist in amoCRM any more", final=True)
+        raise gone(entity.ref, "amoCRM")
     record = answer(response)
     if text(record.get("id")) is None or response.status >= 300:
         raise LookupFailed(f"amoCRM answered {response.status} without {entity.ref}: is api_base the account's address?")
     if record.get("is_deleted") is True:
-        raise LookupFailed(f"{entity.ref} does not exist in amoCRM any more", final=True)
+        raise gone(entity.ref, "amoCRM")
     return record
 
 

@@ -23,7 +23,6 @@ import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -35,7 +34,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, rows, text, with_people
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIED = ("parent", "duplicate")
@@ -119,6 +118,7 @@ class Attio(Source):
     )
     settings_type = AttioSettings
     lookup_rate = Rate(count=20, seconds=1)  # a fifth of what Attio allows for reading
+    lookup_pause = 1
 
     settings: AttioSettings
 
@@ -174,11 +174,6 @@ class Attio(Source):
 
     def probe(self) -> HttpRequest | None:
         return self._get("objects") if self.api_token else None
-
-    def judge(self, response: HttpResponse) -> None:
-        if response.status == 429:
-            raise LookupFailed("Attio answered 429: too many requests", retry_after=_wait(response.headers))
-        super().judge(response)
 
     def _event(self, element: Any, place: int, delivery: Delivery) -> Event | Unparsed:
         key = delivery.headers.get("idempotency-key", "").strip()
@@ -292,20 +287,8 @@ def _record(response: HttpResponse) -> Mapping[str, Any] | None:
 def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:
     record = _record(response)
     if record is None:
-        raise LookupFailed(f"{ref} does not exist in Attio any more", final=True)
+        raise gone(ref, "Attio")
     return record
-
-
-def _wait(headers: Mapping[str, str]) -> float:
-    """``Retry-After`` is a date, usually that of the next second; how far off it is, the answer's own ``Date`` tells."""
-    told = seconds(headers.get("retry-after"))
-    if told is not None:
-        return told
-    try:
-        until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
-        return max((until - now).total_seconds(), 1)
-    except (ValueError, TypeError):
-        return 1
 
 
 def _values(record: Mapping[str, Any]) -> Mapping[str, Any]:

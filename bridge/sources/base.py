@@ -21,7 +21,7 @@ from bridge.errors import LookupFailed, Refusal, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Prospect, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
 from bridge.signing import any_equal
-from bridge.sources.values import basic_credentials, seconds
+from bridge.sources.values import basic_credentials, retry_after
 
 Lookup = Generator[HttpRequest, HttpResponse, Event]
 """A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, returns the event enriched."""
@@ -109,6 +109,8 @@ class Source(ABC):
     settings_type: ClassVar[type[SourceSettings]] = SourceSettings
     lookup_rate: ClassVar[Rate] = Rate(count=5, seconds=1)
     """How often the CRM's API may be asked with one token."""
+    lookup_pause: ClassVar[float | None] = None
+    """For how many seconds to leave it alone after a 429 that does not say."""
     strict: ClassVar[bool] = False
     """True where the sender can mend an unreadable body (422); a CRM cannot, so its delivery is kept as failed."""
     sends_again: ClassVar[bool] = True
@@ -216,8 +218,8 @@ class Source(ABC):
         if response.status in {401, 403}:
             raise LookupFailed(f"{self.title} refused api_token ({response.status})", parked=True)
         if response.status >= 300 and response.status != 404:
-            too_many = ": too many requests" if response.status == 429 else ""
-            raise LookupFailed(f"{self.title} answered {response.status}{too_many}", retry_after=seconds(response.headers.get("retry-after")))
+            too_many, pause = (": too many requests", self.lookup_pause) if response.status == 429 else ("", None)
+            raise LookupFailed(f"{self.title} answered {response.status}{too_many}", retry_after=retry_after(response) or pause)
 
     # What adapters use.
 

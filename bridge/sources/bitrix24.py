@@ -43,7 +43,7 @@ from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_fields
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
-from bridge.sources.values import answer, first, joined, listed, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import answer, first, gone, joined, listed, mapping, moment, refs, refusal, restated, rows, text, with_people
 
 _EVENT = re.compile(r"ONCRM([A-Z]+?)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
 _ACTIONS = {"ADD": "created", "UPDATE": "updated", "DELETE": "deleted", "MOVETOCATEGORY": "updated"}
@@ -334,12 +334,12 @@ def _after(event: Event, record: Mapping[str, Any]) -> Event:
     if action in {"updated", "stage_changed"} and (moved := _moved(event, record)):
         after, before = text(record.get("stageId")), text(record.get("previousStageId"))
         change = Stage(after=after, before=before if before != after else None)
-        fact = _restated(event, f"stage→{after}", iso(moved))
+        fact = restated(event, f"stage→{after}", iso(moved))
         kind = event.type.partition(".")[0]
         return replace(event, type=f"{kind}.stage_changed", stage=change, occurred_at=moved, fact=fact, window=None)
     if action != "updated" or edited is None or "document_id" in event.fields:
         return event
-    return replace(event, fact=_restated(event, "created") if _is_birth(edited, record) else _restated(event, "updated", iso(edited)))
+    return replace(event, fact=restated(event, "created") if _is_birth(edited, record) else restated(event, "updated", iso(edited)))
 
 
 def _moved(event: Event, record: Mapping[str, Any]) -> datetime | None:
@@ -355,15 +355,10 @@ def _is_birth(at: datetime, record: Mapping[str, Any]) -> bool:
     return created is not None and at <= created
 
 
-def _restated(event: Event, *happening: str) -> str:
-    """Another happening to the same record: kind, portal, record type and id stand first in every fact."""
-    return ":".join((*event.fact.split(":")[:4], keys.join(*happening)))
-
-
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. Only Bitrix24's own ``NOT_FOUND`` means that it is gone."""
     if _error(response) == "NOT_FOUND":
-        raise LookupFailed(f"{entity.ref} does not exist in Bitrix24 any more", final=True)
+        raise gone(entity.ref, "Bitrix24")
     record = mapping(mapping(answer(response).get("result")).get("item"))
     if not record:
         raise LookupFailed(f"Bitrix24 answered {response.status} without {entity.ref}")
@@ -372,12 +367,7 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
 
 def _error(response: HttpResponse) -> str:
     """The code of an error; empty where the answer has none."""
-    if response.status < 300:
-        return ""
-    try:
-        return (text(answer(response).get("error")) or "").upper()
-    except LookupFailed:
-        return ""
+    return (text(mapping(refusal(response)).get("error")) or "").upper() if response.status >= 300 else ""
 
 
 def _contact_ids(record: Mapping[str, Any]) -> Sequence[str]:

@@ -36,7 +36,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import TOLERANCE, any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, first, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer_about, first, mapping, moment, refs, retry_after, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -180,7 +180,7 @@ class Close(Source):
         """429 says when it ends in ``RateLimit``, to the part of a second, and rounded up in ``retry-after``."""
         if response.status == 429:
             told = _RESET.search(response.headers.get("ratelimit", ""))
-            wait = float(told[1]) if told else seconds(response.headers.get("retry-after"))
+            wait = float(told[1]) if told else retry_after(response)
             raise LookupFailed("Close answered 429: too many requests", retry_after=wait)
         super().judge(response)
 
@@ -210,12 +210,8 @@ class Close(Source):
         return self._people((yield from self._read(Entity("lead", lead_id)))) if lead_id else []
 
     def _read(self, entity: Entity) -> Generator[HttpRequest, HttpResponse, Mapping[str, Any]]:
-        """A record. Only Close's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
         response = yield self._get(f"{_PATHS[entity.type]}/{quote(entity.id, safe='')}/")
-        record = answer(response)
-        if response.status == 404:
-            raise LookupFailed(f"{entity.ref} does not exist in Close any more", final=True)
-        return record
+        return answer_about(response, entity.ref, self.title)
 
     def _get(self, what: str) -> HttpRequest:
         credentials = base64.b64encode(f"{self.api_token}:".encode()).decode()

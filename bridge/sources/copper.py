@@ -34,7 +34,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, document, fingerprint, first, gone, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "person": "contact", "opportunity": "deal"}
 _PATHS = {"lead": "leads", "contact": "people", "deal": "opportunities"}
@@ -118,7 +118,8 @@ class Copper(Source):
         api_token="an API key, with the e-mail address of its owner",  # noqa: S106 -- the same
     )
     settings_type = CopperSettings
-    lookup_rate = Rate(count=180, seconds=60)
+    lookup_rate = Rate(count=180, seconds=60)  # over the last minute
+    lookup_pause = 20
 
     settings: CopperSettings
 
@@ -192,13 +193,6 @@ class Copper(Source):
     def probe(self) -> HttpRequest | None:
         return self._get("account") if self.api_token else None
 
-    def judge(self, response: HttpResponse) -> None:
-        """180 a minute, over the last minute; how long to wait is not told."""
-        if response.status == 429:
-            wait = seconds(response.headers.get("retry-after")) or 20
-            raise LookupFailed("Copper answered 429: too many requests", retry_after=wait)
-        super().judge(response)
-
     def _read(self, told: Mapping[str, Any], record_id: Any, delivery: Delivery) -> Event | Unparsed:
         kind, event, subscription = (text(told.get(name)) for name in ("type", "event", "subscription_id"))
         written = text(record_id)
@@ -265,15 +259,12 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record. Only Copper's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
     record = answer(response)
     if record.get("success") is False and record.get("status") == 404:
-        raise LookupFailed(f"{entity.ref} does not exist in Copper any more", final=True)
+        raise gone(entity.ref, "Copper")
     if response.status != 200 or text(record.get("id")) is None:
         raise LookupFailed(f"Copper answered {response.status} for {entity.ref}, and no record")
     return record
 
 
 def _stage_name(response: HttpResponse, deal: Mapping[str, Any]) -> str | None:
-    try:
-        stages = rows(read_json(response.body.encode()))
-    except Unreadable as error:
-        raise LookupFailed("Copper's list of stages is not JSON") from error
-    return next((text(stage.get("name")) for stage in stages if text(stage.get("id")) == text(deal.get("pipeline_stage_id"))), None)
+    stage_id = text(deal.get("pipeline_stage_id"))
+    return next((text(stage.get("name")) for stage in rows(document(response)) if text(stage.get("id")) == stage_id), None)

@@ -40,7 +40,7 @@ from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json
 from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
-from bridge.sources.values import answer, fingerprint, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import answer, fingerprint, gone, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
 _SETS = {"lead": "leads", "contact": "contacts", "deal": "opportunities"}
@@ -346,7 +346,7 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record. Only Dataverse's own code means that it is gone: a wrong ``api_base`` answers 404 as well."""
     record = answer(response)
     if response.status == 404 and mapping(record.get("error")).get("code") == _DOES_NOT_EXIST:
-        raise LookupFailed(f"{entity.ref} does not exist in Dynamics 365 any more", final=True)
+        raise gone(entity.ref, "Dynamics 365")
     if response.status != 200:
         raise LookupFailed(f"Dynamics 365 answered {response.status} for {entity.ref}: is api_base the environment's address?")
     return record

@@ -36,7 +36,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import answer, fingerprint, first, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"Lead": "lead", "Contact": "contact", "Opportunity": "deal"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -282,9 +282,9 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. EspoCRM's own 404 has a header and no body: a wrong ``api_base`` answers 404 as well."""
     if response.status == 404:
         if "x-status-reason" in response.headers:
-            raise LookupFailed(f"{entity.ref} does not exist in EspoCRM any more", final=True)
+            raise gone(entity.ref, "EspoCRM")
         raise LookupFailed("EspoCRM answered 404, and not about the record: check api_base")
     record = answer(response)
     if record.get("deleted") is True:
-        raise LookupFailed(f"{entity.ref} does not exist in EspoCRM any more", final=True)
+        raise gone(entity.ref, "EspoCRM")
     return record

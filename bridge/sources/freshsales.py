@@ -35,7 +35,7 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_form, read_json
-from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import answer, answer_about, fingerprint, first, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _PRODUCT_EVENT = re.compile(r"on([A-Z][A-Za-z]*)(Create|Update|Delete)")
 _ACTIONS = {"Create": "created", "Update": "updated", "Delete": "deleted"}
@@ -302,10 +302,8 @@ def _secrets(value: object, name: str = "") -> Iterator[str]:
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
-    """An answer with the record in it. Only a 404 in JSON means that it is gone: a wrong ``api_base`` answers 404 as well."""
-    told = answer(response)
-    if response.status == 404:
-        raise LookupFailed(f"{entity.ref} does not exist in Freshsales any more", final=True)
+    """An answer with the record in it."""
+    told = answer_about(response, entity.ref, "Freshsales")
     if not isinstance(told.get(entity.type), Mapping):
         raise LookupFailed(f"Freshsales' answer holds no {entity.type}")
     return told

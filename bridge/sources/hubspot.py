@@ -34,7 +34,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, answer_about, fingerprint, first, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 # HubSpot signs the URL with these escapes undone, and no others (validating-requests, "v3").
 _UNESCAPED = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -149,6 +149,7 @@ class HubSpot(Source):
     settings_type = HubSpotSettings
     signs_url = True
     lookup_rate = Rate(count=100, seconds=10)  # private app, Free and Starter; larger plans allow 190
+    lookup_pause = 10
 
     settings: HubSpotSettings
 
@@ -209,13 +210,9 @@ class HubSpot(Source):
         return HttpRequest("GET", f"{self.settings.api_base}/crm/v3/objects/contacts?limit=1", self._headers()) if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
-        """429 names its policy: the rolling ten seconds pass by themselves, the daily limit not before tomorrow. 423 is a lock of 2 s."""
+        """A 429 names its limit: the one of ten seconds passes by itself, the daily one not before tomorrow. 423 is a lock of two seconds."""
         if response.status == 429 and "DAILY" in response.body:
             raise LookupFailed("HubSpot's daily request limit is used up", retry_after=3600)
-        if response.status == 429:
-            raise LookupFailed(
-                "HubSpot answered 429: too many requests in ten seconds", retry_after=seconds(response.headers.get("retry-after")) or 10
-            )
         if response.status == 423:
             raise LookupFailed("HubSpot has locked the record for a moment", retry_after=2)
         super().judge(response)
@@ -336,10 +333,9 @@ def _time_zone(written: str | None) -> str | None:
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
-    """The record of an answer. Only HubSpot's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
-    record = answer(response)
-    if response.status == 404 or record.get("archived") is True:
-        raise LookupFailed(f"{entity.ref} does not exist in HubSpot any more", final=True)
+    record = answer_about(response, entity.ref, "HubSpot")
+    if record.get("archived") is True:
+        raise gone(entity.ref, "HubSpot")
     return record
 
 

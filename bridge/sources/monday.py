@@ -42,7 +42,7 @@ from bridge.phones import to_e164
 from bridge.signing import TOLERANCE, check_age
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, first, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, refusal, retry_after, rows, text, with_people
 
 _JWT = re.compile(r"(?:Bearer +)?([\w-]+\.[\w-]+\.[\w-]*)", re.ASCII | re.IGNORECASE)
 
@@ -263,7 +263,7 @@ class Monday(Source):
             return
         if code in _UNAUTHORIZED:
             raise LookupFailed(f"{self.title} does not let the user of api_token read this ({code})", parked=True)
-        wait = wait or seconds(response.headers.get("retry-after")) or (3600 if code == _UNTIL_TOMORROW else None)
+        wait = wait or retry_after(response) or (3600 if code == _UNTIL_TOMORROW else None)
         raise LookupFailed(f"{self.title} answered {response.status}: {code}", retry_after=wait)
 
     def _claims(self, token: str) -> Mapping[str, Any]:
@@ -376,18 +376,13 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     if item is None and not rows(data.get("boards")):
         raise LookupFailed(f"the board of {entity.ref} is not to be seen by the user of api_token", parked=True)
     if item is None or _gone(item):
-        raise LookupFailed(f"{entity.ref} does not exist in monday.com any more", final=True)
+        raise gone(entity.ref, "monday.com")
     return item
 
 
 def _refusal(response: HttpResponse) -> tuple[str | None, float | None]:
     """The code of an answer's first error, and the seconds it asks to wait; older errors stand beside ``errors``."""
-    if '"error' not in response.body:
-        return None, None
-    try:
-        told = answer(response)
-    except LookupFailed:
-        return None, None
+    told = mapping(refusal(response)) if '"error' in response.body else {}
     extensions = mapping(next((error.get("extensions") for error in rows(told.get("errors"))), None))
     code = text(extensions.get("code")) or text(told.get("error_code")) or ("an error without a code" if told.get("errors") else None)
     wait = extensions.get("retry_in_seconds")

@@ -13,7 +13,7 @@ from pydantic import SecretStr, model_validator
 from bridge.errors import LookupFailed
 from bridge.model import HttpRequest, HttpResponse
 from bridge.sources.base import Source, SourceSettings
-from bridge.sources.values import answer, seconds, text
+from bridge.sources.values import answer, retry_after, text
 
 ACCESS_TOKEN = "{access_token}"  # noqa: S105 -- what stands in a request where the worker puts the token of the hour
 _AN_HOUR = 3600.0
@@ -70,8 +70,7 @@ class OAuthSource(Source):
     def renewed(self, response: HttpResponse, refresh_token: str) -> Tokens:
         """What the CRM answered. Raises ``LookupFailed``, parked when it will never take this refresh token again."""
         if response.status >= 500 or response.status == 429:
-            wait = seconds(response.headers.get("retry-after"))
-            raise LookupFailed(f"{self.title} answered {response.status} when a token was to be renewed", retry_after=wait)
+            raise LookupFailed(f"{self.title} answered {response.status} when a token was to be renewed", retry_after=retry_after(response))
         told = answer(response)
         access = text(told.get("access_token"))
         if response.status >= 300 or access is None:

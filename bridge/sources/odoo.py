@@ -40,7 +40,7 @@ from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import fingerprint, mapping, moment, refs, text, with_people
+from bridge.sources.values import document, fingerprint, gone, mapping, moment, refs, text, with_people
 
 _LEAD, _PARTNER = "crm.lead", "res.partner"
 _TYPES = {"lead": "lead", "opportunity": "deal"}
@@ -212,7 +212,7 @@ class Odoo(Source):
     def judge(self, response: HttpResponse) -> None:
         """JSON-RPC answers 200 to everything, and its errors in the body."""
         super().judge(response)
-        error = mapping(_document(response)).get("error") if self.settings.user_id else None
+        error = mapping(document(response)).get("error") if self.settings.user_id else None
         if error is not None:
             name = text(mapping(mapping(error).get("data")).get("name")) or "an error without a name"
             raise LookupFailed(f"Odoo answered {name}", parked=name.endswith(_REFUSALS))
@@ -304,25 +304,18 @@ def _related(value: Any) -> Any:
     return value[0] if is_pair else value
 
 
-def _document(response: HttpResponse) -> Any:
-    try:
-        return read_json(response.body.encode())
-    except Unreadable as error:
-        raise LookupFailed("the API's answer is not JSON") from error
-
-
 def _result(response: HttpResponse) -> Any:
     """What the method returned. A wrong ``api_base`` or ``database`` answers 404; a record that is gone does not."""
-    document = _document(response)
+    told = document(response)
     if response.status == 404:
         raise LookupFailed("Odoo answered 404: check api_base and database")
-    return document.get("result") if isinstance(document, Mapping) and "jsonrpc" in document else document
+    return told.get("result") if isinstance(told, Mapping) and "jsonrpc" in told else told
 
 
 def _found(rows: Any, entity: Entity) -> dict[str, Any]:
     """Odoo reads records that are gone as none at all; one that the user may not read is an error."""
     if rows == []:
-        raise LookupFailed(f"{entity.ref} does not exist in Odoo any more", final=True)
+        raise gone(entity.ref, "Odoo")
     if not isinstance(rows, list) or not isinstance(rows[0], Mapping):
         raise LookupFailed("the API's answer is no list of records")
     return _record(rows[0])

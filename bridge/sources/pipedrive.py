@@ -41,7 +41,20 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, basic_credentials, fingerprint, first, mapping, moment, refs, seconds, text, with_people
+from bridge.sources.values import (
+    answer_about,
+    basic_credentials,
+    fingerprint,
+    first,
+    gone,
+    mapping,
+    moment,
+    refs,
+    retry_after,
+    seconds,
+    text,
+    with_people,
+)
 
 _ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
 _ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}
@@ -168,7 +181,7 @@ class Pipedrive(Source):
     def judge(self, response: HttpResponse) -> None:
         """429 says in ``x-ratelimit-reset`` when it ends. Who goes on regardless gets Cloudflare's page as a 403: no bad token."""
         if response.status == 429:
-            wait = seconds(response.headers.get("x-ratelimit-reset")) or seconds(response.headers.get("retry-after"))
+            wait = seconds(response.headers.get("x-ratelimit-reset")) or retry_after(response)
             raise LookupFailed("Pipedrive answered 429: too many requests", retry_after=wait or self.lookup_rate.seconds)
         if response.status == 403 and response.body.lstrip().startswith("<"):
             raise LookupFailed("Pipedrive's front door (Cloudflare) answered 403: too many requests", retry_after=60)
@@ -296,13 +309,10 @@ def _second(at: datetime | None, notice: _Notice) -> str:
 
 
 def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:
-    """The record of an answer. A deleted one may still be answered for a while, marked.
-
-    Only Pipedrive's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well.
-    """
-    record = mapping(answer(response).get("data"))
-    if response.status == 404 or not record or record.get("is_deleted") is True or record.get("status") == "deleted":
-        raise LookupFailed(f"{ref} does not exist in Pipedrive any more", final=True)
+    """The record of an answer. A deleted one may still be answered for a while, marked."""
+    record = mapping(answer_about(response, ref, "Pipedrive").get("data"))
+    if not record or record.get("is_deleted") is True or record.get("status") == "deleted":
+        raise gone(ref, "Pipedrive")
     return record
 
 

@@ -41,7 +41,7 @@ from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json
 from bridge.sources.oauth import OAuthSettings, OAuthSource
-from bridge.sources.values import answer, fingerprint, joined, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import answer, fingerprint, joined, mapping, moment, refs, refusal, rows, text, with_people
 
 _OBJECTS = {"Lead": "lead", "Contact": "contact", "Opportunity": "deal"}
 _NAMES = {kind: name for name, kind in _OBJECTS.items()}
@@ -384,8 +384,5 @@ def _records(response: HttpResponse) -> list[Mapping[str, Any]]:
 
 def _error_code(response: HttpResponse) -> str | None:
     """Of ``[{message, errorCode}]``, the form of every error of its REST API."""
-    try:
-        told = read_json(response.body.encode()) if response.status >= 300 else None
-    except Unreadable:
-        return None
-    return text(mapping(told[0]).get("errorCode")) if isinstance(told, list) and told else None
+    errors = rows(refusal(response)) if response.status >= 300 else []
+    return text(errors[0].get("errorCode")) if errors else None

@@ -32,7 +32,7 @@ from bridge.phones import to_e164
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, first, joined, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, fingerprint, first, gone, joined, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"person": "contact", "opportunity": "deal"}
 _PATHS = {"contact": "people", "deal": "opportunities"}
@@ -48,7 +48,6 @@ _ACTIONS = {
 _EVENT_NAMES = ("eventName", "event", "eventType")
 _PER_DISPATCH = frozenset({"eventDate", "timestamp", "webhookId", "targetUrl"})
 _WITHOUT_A_TIME = timedelta(hours=1)
-_A_MINUTE = 60
 _GONE = '"Record not found'
 
 
@@ -134,6 +133,7 @@ class Twenty(Source):
     )
     settings_type = TwentySettings
     lookup_rate = Rate(count=100, seconds=60)
+    lookup_pause = 60
 
     settings: TwentySettings
 
@@ -194,9 +194,7 @@ class Twenty(Source):
         return self._read("people?limit=1&depth=0") if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
-        """A hundred requests a minute, and a 429 does not say when it ends. A record that is gone was a 400 in older servers."""
-        if response.status == 429:
-            raise LookupFailed("Twenty answered 429: too many requests", retry_after=seconds(response.headers.get("retry-after")) or _A_MINUTE)
+        """A record that is gone was a 400 in older servers."""
         if not _is_gone(response):
             super().judge(response)
 
@@ -286,7 +284,7 @@ def _is_gone(response: HttpResponse) -> bool:
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. Only Twenty's own words mean that it is gone: a wrong ``api_base`` answers 404 as well."""
     if _is_gone(response):
-        raise LookupFailed(f"{entity.ref} does not exist in Twenty any more", final=True)
+        raise gone(entity.ref, "Twenty")
     record = mapping(mapping(answer(response).get("data")).get(_NAMES[entity.type]))
     if not record:
         raise LookupFailed(f"Twenty answered {response.status} without the record: check api_base")

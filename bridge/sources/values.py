@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bridge import keys
@@ -67,8 +68,24 @@ def joined(*parts: object) -> str | None:
 
 
 def seconds(value: str | None) -> float | None:
-    """A ``Retry-After`` in seconds; None for anything else."""
+    """A header's whole number of seconds; None for anything else."""
     return float(value) if value and value.strip().isdecimal() else None
+
+
+def retry_after(response: HttpResponse) -> float | None:
+    """In how many seconds an answer asks to be asked again: ``Retry-After`` says so, or a date, which its own ``Date`` is the clock for."""
+    told = response.headers.get("retry-after")
+    until, now = http_date(told), http_date(response.headers.get("date"))
+    return max((until - now).total_seconds(), 0) if until and now else seconds(told)
+
+
+def http_date(value: str | None) -> datetime | None:
+    """The time of a header; None for anything else."""
+    try:
+        found = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def moment(value: object) -> datetime | None:
@@ -103,15 +120,41 @@ def basic_credentials(header: str | None) -> bytes | None:
         return None
 
 
-def answer(response: HttpResponse) -> dict[str, Any]:
-    """The JSON object of an API's answer. ``LookupFailed`` for anything else: a proxy's page, a cut answer."""
+def document(response: HttpResponse) -> Any:
+    """The JSON of an API's answer. ``LookupFailed`` for anything else: a proxy's page, a cut answer."""
     try:
-        document = read_json(response.body.encode())
+        return read_json(response.body.encode())
     except Unreadable as error:
         raise LookupFailed("the API's answer is not JSON") from error
-    if not isinstance(document, dict):
+
+
+def answer(response: HttpResponse) -> dict[str, Any]:
+    """The JSON object of an API's answer. ``LookupFailed`` for anything else."""
+    told = document(response)
+    if not isinstance(told, dict):
         raise LookupFailed("the API's answer is not a JSON object")
-    return document
+    return told
+
+
+def answer_about(response: HttpResponse, ref: str, title: str) -> dict[str, Any]:
+    """An answer about one record, from an API that says 404 of a record that is gone: in JSON, where a wrong ``api_base`` says it in a page."""
+    told = answer(response)
+    if response.status == 404:
+        raise gone(ref, title)
+    return told
+
+
+def refusal(response: HttpResponse) -> Any:
+    """What an answer says in JSON of why it is none, for a CRM whose status alone does not tell; None where it is not JSON."""
+    try:
+        return document(response)
+    except LookupFailed:
+        return None
+
+
+def gone(ref: str, title: str) -> LookupFailed:
+    """For a record of which the CRM itself says that it is not there: asking again cannot help."""
+    return LookupFailed(f"{ref} does not exist in {title} any more", final=True)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -127,6 +170,11 @@ def listed(value: object) -> Sequence[Any]:
 def rows(value: object) -> list[Mapping[str, Any]]:
     """The objects of a JSON array; whatever else is in it, or in its place, is left out."""
     return [row for row in listed(value) if isinstance(row, Mapping)]
+
+
+def restated(event: Event, *happening: object) -> str:
+    """The fact, once it is known what happened: kind, account, and the record's type and id stand first in it and stay."""
+    return ":".join((*event.fact.split(":")[:4], keys.join(*happening)))
 
 
 def fingerprint(value: object) -> str:

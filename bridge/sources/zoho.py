@@ -25,7 +25,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Self
 from urllib.parse import quote, urlencode
 
@@ -38,7 +37,7 @@ from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Subscription
 from bridge.sources.bodies import read_form, read_json
 from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
-from bridge.sources.values import answer, fingerprint, first, joined, listed, mapping, moment, refs, rows, seconds, text, with_people
+from bridge.sources.values import answer, fingerprint, first, gone, http_date, joined, listed, mapping, moment, refs, refusal, rows, text, with_people
 
 _MODULES = {"Leads": "lead", "Contacts": "contact", "Deals": "deal"}
 _NAMES = {kind: module for module, kind in _MODULES.items()}
@@ -57,7 +56,6 @@ _EVERY = timedelta(hours=6)
 
 _ZONED = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _FORM = "application/x-www-form-urlencoded"
-_BUSY = 60.0
 _RENEWALS = 600.0  # ten renewals in ten minutes, and then none for the rest of them
 
 
@@ -140,6 +138,7 @@ class Zoho(OAuthSource):
         api_token="`client_id`, `client_secret` and `refresh_token` of a self client",  # noqa: S106 -- the same
     )
     settings_type = ZohoSettings
+    lookup_pause = 60
 
     settings: ZohoSettings
 
@@ -236,7 +235,7 @@ class Zoho(OAuthSource):
         refused = [text(channel.get("code")) for channel in channels if channel.get("code") != "SUCCESS"]
         if refused or not channels:
             raise LookupFailed(f"Zoho CRM did not take the channel ({refused[0] if refused else 'it names none'})")
-        ends, told_at = _forgotten_at(channels), _sent_at(response)
+        ends, told_at = _forgotten_at(channels), http_date(response.headers.get("date"))
         if ends and told_at and ends < told_at + _EVERY:
             raise LookupFailed(f"Zoho CRM forgets the channel at {iso(ends)}, before it is renewed again")
 
@@ -245,9 +244,6 @@ class Zoho(OAuthSource):
 
     def judge(self, response: HttpResponse) -> None:
         """429 is the credits of 24 hours or too many requests at once, and does not say which. 404 is an address that is none of its API."""
-        if response.status == 429:
-            wait = seconds(response.headers.get("retry-after")) or _BUSY
-            raise LookupFailed("Zoho CRM answered 429: too many requests", retry_after=wait)
         if response.status in {401, 403, 404}:
             advice = "check api_base" if response.status == 404 else "check the token's scopes and data centre"
             raise LookupFailed(f"Zoho CRM answered {response.status} ({_code(response)}): {advice}", parked=True)
@@ -384,7 +380,7 @@ def _fact(entity: Entity | None, event_type: str, stage: Stage | None, when: str
 def _record(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. One that is gone is answered with nothing (204)."""
     if response.status == 204:
-        raise LookupFailed(f"{entity.ref} does not exist in Zoho CRM any more", final=True)
+        raise gone(entity.ref, "Zoho CRM")
     found = rows(answer(response).get("data"))
     if not found:
         raise LookupFailed("Zoho CRM's answer has no record in it")
@@ -393,21 +389,10 @@ def _record(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
 
 def _code(response: HttpResponse) -> str | None:
     """Of ``{code, message, details, status}``, the form of every error of its API."""
-    try:
-        return text(mapping(read_json(response.body.encode())).get("code"))
-    except Unreadable:
-        return None
+    return text(mapping(refusal(response)).get("code"))
 
 
 def _forgotten_at(channels: Iterable[Mapping[str, Any]]) -> datetime | None:
     """When the first of a channel's modules ends, of those that say so."""
     ends = [moment(mapping(each).get("channel_expiry")) for channel in channels for each in listed(mapping(channel.get("details")).get("events"))]
     return min((end for end in ends if end), default=None)
-
-
-def _sent_at(response: HttpResponse) -> datetime | None:
-    """By the CRM's own clock, in its Date header."""
-    try:
-        return parsedate_to_datetime(response.headers.get("date", "")).replace(tzinfo=UTC)
-    except ValueError:
-        return None

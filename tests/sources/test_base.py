@@ -14,6 +14,7 @@ from bridge.model import Contact, Entity, Event, HttpResponse, Stage
 from bridge.sources.base import ApiBase, Source, SourceSettings
 from bridge.sources.values import (
     answer,
+    answer_about,
     basic_credentials,
     fingerprint,
     first,
@@ -24,6 +25,8 @@ from bridge.sources.values import (
     moment,
     phone_refs,
     refs,
+    restated,
+    retry_after,
     rows,
     seconds,
     text,
@@ -287,6 +290,46 @@ def test_a_crm_says_when_it_may_be_asked_again(status):
         toy().judge(HttpResponse(status, {"retry-after": "7"}))
 
     assert failed.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": "Tue, 23 May 2023 14:42:01 GMT", "date": "Tue, 23 May 2023 14:41:58 GMT"}, 3),
+        ({"retry-after": "Tue, 23 May 2023 14:41:58 GMT", "date": "Tue, 23 May 2023 14:42:01 GMT"}, 0),
+        ({"retry-after": "Tue, 23 May 2023 14:42:01 GMT"}, None),
+        ({"retry-after": "7", "date": "Tue, 23 May 2023 14:42:01 GMT"}, 7),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_when_to_ask_again_may_be_told_as_a_date_by_the_answers_own_clock(headers, wait):
+    assert retry_after(HttpResponse(429, headers)) == wait
+
+
+@pytest.mark.parametrize(("status", "headers", "wait"), [(429, {}, 9), (429, {"retry-after": "7"}, 7), (503, {}, None)])
+def test_a_crm_that_does_not_say_when_is_left_alone_for_as_long_as_its_adapter_says(status, headers, wait):
+    crm = toy()
+    crm.lookup_pause = 9
+
+    with pytest.raises(LookupFailed) as failed:
+        crm.judge(HttpResponse(status, headers))
+
+    assert failed.value.retry_after == wait
+
+
+def test_only_a_404_in_json_is_the_apis_own():
+    with pytest.raises(LookupFailed, match="deal:555 does not exist in Toy CRM any more") as gone:
+        answer_about(HttpResponse(404, {}, "{}"), "deal:555", "Toy CRM")
+    with pytest.raises(LookupFailed, match="not JSON") as elsewhere:
+        answer_about(HttpResponse(404, {}, "<html>"), "deal:555", "Toy CRM")
+
+    assert (gone.value.final, elsewhere.value.final) == (True, False)
+    assert answer_about(HttpResponse(200, {}, '{"id": 555}'), "deal:555", "Toy CRM") == {"id": 555}
+
+
+def test_a_fact_that_is_restated_stays_about_the_same_record():
+    assert restated(an_event(fact="toy:acme:deal:555:updated:1"), "stage→9", None) == "toy:acme:deal:555:stage%E2%86%929:%"
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[1]", '"text"', "null", '{"a": 1'])
