@@ -1,11 +1,12 @@
 """JMESPath over the event document: compiled once, and able to say which parts of the document it needs."""
 
 from collections.abc import Container, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
+from pydantic import BeforeValidator
 
 _DECIDED_BY = {"and_expression": False, "or_expression": True}
 """What one part must be for the whole to be the same, whatever the other parts are."""
@@ -53,6 +54,21 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def _compiled(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"'{value}' is no JMESPath; a constant is written in backticks or quotes, such as \"'gold'\"")
+    try:
+        return Expression(value)
+    except ValueError as error:
+        raise ValueError(f"bad JMESPath: {error}") from error
+
+
+JMESPath = Annotated[Expression, BeforeValidator(_compiled)]
+"""A setting that is an expression. Its model needs ``arbitrary_types_allowed``."""
 
 
 def truthy(value: Any) -> bool:

@@ -25,14 +25,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from bridge import keys
 from bridge.errors import Unreadable
-from bridge.expressions import Expression
+from bridge.expressions import Expression, JMESPath
 from bridge.model import Contact, Delivery, Entity, Event, Reply, Stage, Unparsed, iso
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
@@ -61,21 +61,12 @@ _NAME_PARTS = (("firstName", "lastName"), ("first_name", "last_name"), ("firstna
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-def _expression(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Expression(value)
-    except ValueError as error:
-        raise ValueError(f"bad JMESPath: {error}") from error
-
-
 class CloudEventsSettings(SourceSettings):
     """``fields``: where a part of the event is, by JMESPath over the CloudEvent in its JSON form."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    fields: dict[str, Annotated[Expression, BeforeValidator(_expression)]] = Field(default_factory=dict)
+    fields: dict[str, JMESPath] = Field(default_factory=dict)
 
     @field_validator("fields")
     @classmethod

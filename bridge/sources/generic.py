@@ -21,13 +21,13 @@ import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
-from bridge.expressions import Expression
+from bridge.expressions import Expression, JMESPath
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
@@ -45,15 +45,6 @@ _SHORT = ("phone", "name", "email")
 _SHAPE = ("event_id", "type", "occurred_at", "fields", "refs", *_PARTS, *_SHORT)
 _TARGETS = (*_SHAPE, *(f"{whole}.{part}" for whole, parts in _PARTS.items() for part in parts))
 _FORM = "application/x-www-form-urlencoded"
-
-
-def _expression(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Expression(value)
-    except ValueError as error:
-        raise ValueError(f"bad JMESPath: {error}") from error
 
 
 class Signature(BaseModel):
@@ -77,7 +68,7 @@ class GenericSettings(SourceSettings):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    fields: dict[str, Annotated[Expression, BeforeValidator(_expression)]] = Field(default_factory=dict)
+    fields: dict[str, JMESPath] = Field(default_factory=dict)
     hmac: Signature | None = None
 
     @field_validator("fields")
