@@ -29,7 +29,7 @@ from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_fields
+from bridge.sources.bodies import FORM, read_fields
 from bridge.sources.values import answer, fingerprint, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _TYPES = {
@@ -130,7 +130,7 @@ class ActiveCampaign(Source):
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
-        return Signed(body, self.with_secret_in_url(url), {"Content-Type": "application/x-www-form-urlencoded"})
+        return Signed(body, self.with_secret_in_url(url), {"Content-Type": FORM})
 
     def could_become(self, event: Event) -> Sequence[str]:
         return ("deal.stage_changed",) if event.type == "deal.updated" and "stage" in _updated_fields(event.fields) else ()

@@ -40,7 +40,7 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, unique
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_fields
+from bridge.sources.bodies import FORM, read_fields
 from bridge.sources.oauth import OAuthSettings, OAuthSource
 from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, restated, rows, text, with_people
 
@@ -134,7 +134,7 @@ class AmoCrm(OAuthSource):
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
-        return Signed(body, self.with_secret_in_url(url), {"Content-Type": "application/x-www-form-urlencoded"})
+        return Signed(body, self.with_secret_in_url(url), {"Content-Type": FORM})
 
     def can_look_up(self, event: Event) -> bool:
         known = event.entity is not None and event.entity.type in _PATHS
@@ -174,9 +174,7 @@ class AmoCrm(OAuthSource):
         super().judge(response)
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"client_id": client_id, "client_secret": client_secret, "redirect_uri": self.settings.redirect_uri}
-        body = json.dumps({**told, "grant_type": "refresh_token", "refresh_token": refresh_token})
+        body = json.dumps({**self.grant(refresh_token), "redirect_uri": self.settings.redirect_uri})
         return HttpRequest("POST", f"{self.settings.api_base}/oauth2/access_token", {"Content-Type": "application/json"}, body)
 
     def _verify_account(self, delivery: Delivery, expected: str) -> None:

@@ -41,7 +41,7 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_fields
+from bridge.sources.bodies import FORM, read_fields
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
 from bridge.sources.values import answer, first, gone, joined, listed, mapping, moment, refs, refusal, restated, rows, text, with_people
 
@@ -156,7 +156,7 @@ class Bitrix24(OAuthSource):
         """A robot's secret is in its URL, every other's in the body."""
         del now
         fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-        names, headers = {name for name, _ in fields}, {"Content-Type": "application/x-www-form-urlencoded"}
+        names, headers = {name for name, _ in fields}, {"Content-Type": FORM}
         if any(name.startswith("document_id") for name in names) and _PROOF not in names:
             return Signed(body, self.with_secret_in_url(url), headers)
         proven = [*(field for field in fields if field[0] != _PROOF), (_PROOF, self.require_secret()[0])]
@@ -212,9 +212,8 @@ class Bitrix24(OAuthSource):
             super().judge(response)
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"grant_type": "refresh_token", "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        return HttpRequest("GET", f"{self.settings.oauth_base}/oauth/token/?{urlencode(told)}", {"Accept": "application/json"})
+        query = urlencode(self.grant(refresh_token))
+        return HttpRequest("GET", f"{self.settings.oauth_base}/oauth/token/?{query}", {"Accept": "application/json"})
 
     def _verify_secret(self, delivery: Delivery, token: str | None) -> None:
         if token is None:

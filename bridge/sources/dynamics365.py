@@ -29,7 +29,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import model_validator
 
@@ -39,7 +39,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json
-from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
+from bridge.sources.oauth import OAuthSettings, OAuthSource, token_request
 from bridge.sources.values import answer, fingerprint, gone, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
@@ -58,7 +58,12 @@ _AN_HOUR = timedelta(hours=1)
 
 
 class Dynamics365Settings(OAuthSettings):
-    """``secret`` is what stands in the webhook's header; ``tenant_id``, ``client_id`` and ``client_secret`` are of the app that may read."""
+    """``secret`` is what stands in the webhook's header; ``tenant_id``, ``client_id`` and ``client_secret`` are of the app that may read.
+
+    In place of a refresh token there is the tenant: an app signs in as itself, whenever a token has ended.
+    """
+
+    needs = ("tenant_id", "client_id", "client_secret")
 
     tenant_id: str | None = None
     organization_id: str | None = None
@@ -68,12 +73,10 @@ class Dynamics365Settings(OAuthSettings):
     login_base: ApiBase = "https://login.microsoftonline.com"
 
     @model_validator(mode="after")
-    def _all_or_none(self) -> Self:
-        """In place of the refresh token there is the tenant: an app signs in as itself, and is given no refresh token."""
-        given = [name for name in ("tenant_id", "client_id", "client_secret") if getattr(self, name)]
-        if self.refresh_token or (given and len(given) < 3):
-            raise ValueError("tenant_id, client_id and client_secret go together, and there is no refresh_token")
-        if (given or self.api_token) and not self.api_base:
+    def _has_environment(self) -> Self:
+        if self.refresh_token:
+            raise ValueError("there is no refresh_token: an app signs in by tenant_id, client_id and client_secret")
+        if (self.can_renew or self.api_token) and not self.api_base:
             raise ValueError("look-ups need api_base: the environment's address, such as https://acme.crm4.dynamics.com")
         return self
 
@@ -144,6 +147,7 @@ class Dynamics365(OAuthSource):
         api_token="`tenant_id`, `client_id` and `client_secret` of an app in Microsoft Entra",  # noqa: S106 -- the same
     )
     settings_type = Dynamics365Settings
+    renewal_advice = "check tenant_id, client_id and client_secret, and whether it has expired"
     lookup_rate = Rate(count=20, seconds=1)  # 6,000 in five minutes for one user
 
     settings: Dynamics365Settings
@@ -211,27 +215,15 @@ class Dynamics365(OAuthSource):
     def probe(self) -> HttpRequest | None:
         return self._get("WhoAmI") if self.api_token and self.settings.api_base else None
 
-    @property
-    def renews(self) -> bool:
-        return self.settings.client_id is not None and self.settings.api_token is None
-
-    def renewal(self, refresh_token: str) -> HttpRequest:
-        """Client credentials: the app signs in as itself whenever a token has ended."""
+    def grant(self, refresh_token: str) -> dict[str, str]:
         del refresh_token
         client_id, client_secret = self.client
-        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        url = f"{self.settings.login_base}/{quote(self.settings.tenant_id or '', safe='')}/oauth2/v2.0/token"
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        return HttpRequest("POST", url, headers, urlencode({**form, "scope": f"{self.settings.api_base}/.default"}))
+        scope = f"{self.settings.api_base}/.default"
+        return {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret, "scope": scope}
 
-    def renewed(self, response: HttpResponse, refresh_token: str) -> Tokens:
-        try:
-            return super().renewed(response, refresh_token)
-        except LookupFailed as refused:
-            if not refused.parked:
-                raise
-        why = text(answer(response).get("error")) or str(response.status)
-        raise LookupFailed(f"Microsoft gives no token ({why}): check tenant_id, client_id and client_secret, and whether it has expired", parked=True)
+    def renewal(self, refresh_token: str) -> HttpRequest:
+        tenant = quote(self.settings.tenant_id or "", safe="")
+        return token_request(f"{self.settings.login_base}/{tenant}/oauth2/v2.0/token", self.grant(refresh_token))
 
     def _verify_organization(self, delivery: Delivery, expected: str) -> None:
         try:

@@ -34,7 +34,7 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_form, read_json
+from bridge.sources.bodies import FORM, read_form, read_json, starts_with
 from bridge.sources.values import answer, answer_about, fingerprint, first, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _PRODUCT_EVENT = re.compile(r"on([A-Z][A-Za-z]*)(Create|Update|Delete)")
@@ -176,8 +176,7 @@ class Freshsales(Source):
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
-        form = not body.lstrip().startswith((b"{", b"["))
-        media_type = "application/x-www-form-urlencoded" if form else "application/json"
+        media_type = "application/json" if starts_with(body, b"{", b"[") else FORM
         return Signed(body, url, {"Content-Type": media_type, "X-Webhook-Secret": self.require_secret()[0]})
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
@@ -241,8 +240,7 @@ class Freshsales(Source):
 
 def _read(body: bytes) -> Any:
     """JSON or a form, by its first character: the user chooses one in the workflow, and the header in another place."""
-    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return read_json(body) if start in {b"{", b"["} or b"=" not in body else read_form(body)
+    return read_json(body) if starts_with(body, b"{", b"[") or b"=" not in body else read_form(body)
 
 
 def _accounts(body: Mapping[str, Any]) -> list[str]:

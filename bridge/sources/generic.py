@@ -31,7 +31,7 @@ from bridge.expressions import Expression, JMESPath
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_form, read_json, read_xml
+from bridge.sources.bodies import FORM, read_form, read_json, read_xml, starts_with
 from bridge.sources.values import fingerprint, moment, refs, text
 
 BODY_HASH = Expression("body_hash")
@@ -44,7 +44,6 @@ _PARTS = {
 _SHORT = ("phone", "name", "email")
 _SHAPE = ("event_id", "type", "occurred_at", "fields", "refs", *_PARTS, *_SHORT)
 _TARGETS = (*_SHAPE, *(f"{whole}.{part}" for whole, parts in _PARTS.items() for part in parts))
-_FORM = "application/x-www-form-urlencoded"
 
 
 class Signature(BaseModel):
@@ -181,20 +180,19 @@ class Generic(Source):
 def _read(delivery: Delivery) -> Any:
     """By content type, and by the first character where that is missing or says form, as ``curl -d`` does of everything."""
     media_type = delivery.content_type
-    if media_type in {"", "text/plain", "application/octet-stream", _FORM}:
+    if media_type in {"", "text/plain", "application/octet-stream", FORM}:
         media_type = _media_type(delivery.body)
     if media_type.endswith("xml"):
         return read_xml(delivery.body)
     if media_type.startswith("multipart/"):
         raise Unreadable("a multipart body is not read: send JSON, a form or XML", "Content-Type")
-    return read_form(delivery.body) if media_type == _FORM else read_json(delivery.body)
+    return read_form(delivery.body) if media_type == FORM else read_json(delivery.body)
 
 
 def _media_type(body: bytes) -> str:
-    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"<":
+    if starts_with(body, b"<"):
         return "application/xml"
-    return _FORM if start not in (b"{", b"[") and b"=" in body else "application/json"
+    return FORM if b"=" in body and not starts_with(body, b"{", b"[") else "application/json"
 
 
 def _told(body: Mapping[str, Any], pointed: Mapping[str, Expression]) -> dict[str, Any]:

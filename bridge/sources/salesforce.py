@@ -29,9 +29,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-from defusedxml.ElementTree import fromstring
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge import keys
@@ -39,8 +38,8 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, from_ms, iso, to_ms
 from bridge.signing import any_equal, check_age, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_json
-from bridge.sources.oauth import OAuthSettings, OAuthSource
+from bridge.sources.bodies import read_json, starts_with, xml_root
+from bridge.sources.oauth import OAuthSettings, OAuthSource, token_request
 from bridge.sources.values import answer, fingerprint, joined, mapping, moment, refs, refusal, rows, text, with_people
 
 _OBJECTS = {"Lead": "lead", "Contact": "contact", "Opportunity": "deal"}
@@ -239,10 +238,7 @@ class Salesforce(OAuthSource):
         super().judge(response)
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"grant_type": "refresh_token", "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        return HttpRequest("POST", f"{self.settings.api_base}/services/oauth2/token", headers, urlencode(told))
+        return token_request(f"{self.settings.api_base}/services/oauth2/token", self.grant(refresh_token))
 
     def _verify_signature(self, delivery: Delivery, now: datetime) -> None:
         timestamp = delivery.headers.get(_TIMESTAMP.lower(), "").strip()
@@ -297,7 +293,7 @@ class Salesforce(OAuthSource):
 
 
 def _is_xml(body: bytes) -> bool:
-    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    return starts_with(body, b"<")
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -314,12 +310,8 @@ def _id(value: object) -> str | None:
 
 
 def _message(body: bytes) -> Element:
-    """The ``notifications`` of an envelope; DTDs and entities are refused."""
-    try:
-        envelope: Element = fromstring(body.decode("utf-8-sig").strip(), forbid_dtd=True)
-    except (ParseError, ValueError) as error:  # defusedxml's refusals are ValueErrors
-        raise Unreadable(f"the body is not XML: {error}") from error
-    message = envelope.find("{*}Body/{*}notifications")
+    """The ``notifications`` of an envelope."""
+    message = xml_root(body).find("{*}Body/{*}notifications")
     if message is None:
         raise Unreadable("Salesforce sends a SOAP envelope with notifications in it", "notifications")
     return message

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
@@ -35,8 +35,8 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Subscription
-from bridge.sources.bodies import read_form, read_json
-from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
+from bridge.sources.bodies import FORM, read_form, read_json, starts_with
+from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens, token_request
 from bridge.sources.values import answer, fingerprint, first, gone, http_date, joined, listed, mapping, moment, refs, refusal, rows, text, with_people
 
 _MODULES = {"Leads": "lead", "Contacts": "contact", "Deals": "deal"}
@@ -55,7 +55,6 @@ _LIVES = timedelta(days=6)
 _EVERY = timedelta(hours=6)
 
 _ZONED = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
-_FORM = "application/x-www-form-urlencoded"
 _RENEWALS = 600.0  # ten renewals in ten minutes, and then none for the rest of them
 
 
@@ -174,7 +173,7 @@ class Zoho(OAuthSource):
         told = _read_or_nothing(Delivery(source=self.name, body=body, url=url, received_at=now))
         if "ids" in told:
             return Signed(json.dumps({**told, "token": secret}).encode(), url, {"Content-Type": "application/json"})
-        return Signed(body, url, {"Content-Type": "application/json" if _is_json(body) else _FORM, "X-Webhook-Secret": secret})
+        return Signed(body, url, {"Content-Type": "application/json" if _is_json(body) else FORM, "X-Webhook-Secret": secret})
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """The token, whosever it is, and what the notify URL carries: Zoho's own example has an OAuth token in it, and it is echoed."""
@@ -256,9 +255,7 @@ class Zoho(OAuthSource):
         return response.status == 401 and _code(response) != "OAUTH_SCOPE_MISMATCH"
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"grant_type": "refresh_token", "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        return HttpRequest("POST", f"{self.settings.accounts_base}/oauth/v2/token", {"Content-Type": _FORM}, urlencode(told))
+        return token_request(f"{self.settings.accounts_base}/oauth/v2/token", self.grant(refresh_token))
 
     def renewed(self, response: HttpResponse, refresh_token: str) -> Tokens:
         """Who renews too often is denied access for a while, in a 400: that says nothing against the refresh token."""
@@ -312,7 +309,7 @@ class Zoho(OAuthSource):
 
 
 def _is_json(body: bytes) -> bool:
-    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["}
+    return starts_with(body, b"{", b"[")
 
 
 def _read(delivery: Delivery) -> Mapping[str, Any]:
