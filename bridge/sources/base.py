@@ -2,7 +2,7 @@
 
 An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
 adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map),
-and of this package ``bodies``, ``values`` and, where the CRM's tokens expire, ``oauth``.
+and of this package ``bodies``, ``values``, where the CRM's tokens expire ``oauth``, and where senders write as they like ``shapes``.
 """
 
 import json
