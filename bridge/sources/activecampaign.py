@@ -108,6 +108,7 @@ class ActiveCampaign(Source):
         api_token="the API key of a user",  # noqa: S106 -- the same
     )
     settings_type = ActiveCampaignSettings
+    looked_up = frozenset(_PATHS)
     lookup_rate = Rate(count=5, seconds=1)  # of the account, whatever else asks
 
     settings: ActiveCampaignSettings
@@ -136,7 +137,7 @@ class ActiveCampaign(Source):
         return ("deal.stage_changed",) if event.type == "deal.updated" and "stage" in _updated_fields(event.fields) else ()
 
     def can_look_up(self, event: Event) -> bool:
-        return event.entity is not None and event.entity.type in _PATHS and bool(self.api_token and self.settings.api_base)
+        return super().can_look_up(event) and self.settings.api_base is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; deal → its log, where that may tell a move, and its contact. Whole records, whatever fields are ``wanted``."""

@@ -31,13 +31,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from bridge import keys
-from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, unique
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import FORM, read_fields
@@ -60,7 +60,7 @@ class AmoCrmSettings(OAuthSettings):
     ``api_token`` is a long-lived token; an integration's keys come with the ``redirect_uri`` it was made with.
     """
 
-    account: str | None = None
+    account: Annotated[str, AfterValidator(str.lower)] | None = None
     api_base: ApiBase | None = None
     redirect_uri: str | None = None
 
@@ -107,17 +107,16 @@ class AmoCrm(OAuthSource):
         api_token="a long-lived token, or an integration's keys",  # noqa: S106 -- the same
     )
     settings_type = AmoCrmSettings
+    looked_up = frozenset(_PATHS)
     lookup_rate = Rate(count=7, seconds=1)  # of one integration; who goes on regardless is blocked
     lookup_pause = 5
 
     settings: AmoCrmSettings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The secret first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
         del now
         self.verify_shared_secret(delivery)
-        if self.settings.account is not None:
-            self._verify_account(delivery, self.settings.account.lower())
+        self.verify_account("account", self.settings.account, lambda: _accounts(mapping(read_fields(delivery.body))))
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = mapping(read_fields(delivery.body))
@@ -135,10 +134,6 @@ class AmoCrm(OAuthSource):
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
         return Signed(body, self.with_secret_in_url(url), {"Content-Type": FORM})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; lead → its main contact. A record is told whole, whatever is ``wanted``."""
@@ -176,15 +171,6 @@ class AmoCrm(OAuthSource):
     def renewal(self, refresh_token: str) -> HttpRequest:
         body = json.dumps({**self.grant(refresh_token), "redirect_uri": self.settings.redirect_uri})
         return HttpRequest("POST", f"{self.settings.api_base}/oauth2/access_token", {"Content-Type": "application/json"}, body)
-
-    def _verify_account(self, delivery: Delivery, expected: str) -> None:
-        try:
-            account = mapping(mapping(read_fields(delivery.body)).get("account"))
-        except Unreadable:
-            return
-        given = [value.lower() for name in ("id", "subdomain") if (value := text(account.get(name)))]
-        if expected not in given:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"account is {' or '.join(given) or 'not told'}, and the source takes {expected}")
 
     def _read(self, element: tuple[str, str, Any], body: Mapping[str, Any], delivery: Delivery) -> Event | Unparsed:
         name, action, item = element
@@ -233,8 +219,12 @@ class AmoCrm(OAuthSource):
 
 def _account(body: Mapping[str, Any], told: Mapping[str, Any]) -> str | None:
     """The id, which never changes; old bodies have the subdomain alone, and some examples neither but in the record."""
+    return first((*_accounts(body), told.get("account_id")))
+
+
+def _accounts(body: Mapping[str, Any]) -> Sequence[str]:
     account = mapping(body.get("account"))
-    return text(account.get("id")) or (text(account.get("subdomain")) or "").lower() or text(told.get("account_id"))
+    return [(text(account.get(name)) or "").lower() for name in ("id", "subdomain")]
 
 
 def _notice(name: str, action: str, told: Mapping[str, Any]) -> _Notice | None:

@@ -28,7 +28,7 @@ record as ``crm.item.get`` tells it: its own fields as ``stageId``, yours as ``U
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -43,7 +43,7 @@ from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import FORM, read_fields
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
-from bridge.sources.values import answer, first, gone, joined, listed, mapping, moment, refs, refusal, restated, rows, text, with_people
+from bridge.sources.values import answer, first, gone, joined, listed, mapping, moment, named_texts, refs, refusal, restated, rows, text, with_people
 
 _EVENT = re.compile(r"ONCRM([A-Z]+?)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
 _ACTIONS = {"ADD": "created", "UPDATE": "updated", "DELETE": "deleted", "MOVETOCATEGORY": "updated"}
@@ -53,7 +53,6 @@ _AT_ONCE = timedelta(minutes=1)
 _LAG = timedelta(minutes=15)
 _PROOF = "auth[application_token]"
 _SECRETS = frozenset({"access_token", "refresh_token", "application_token", "event_token"})
-_SHORTEST = 8  # what is shorter is no token, and cutting it out would tear the body apart
 _OF_A_ROBOT = ("document_id", "document_type", "workflow_id", "code", "properties")
 _UNCALLED = frozenset({"FAX", "PAGER"})
 _WEBHOOK = re.compile(r"https?://[^/?#]+/rest/[0-9]+/[^/?#]+/?")
@@ -127,22 +126,20 @@ class Bitrix24(OAuthSource):
         api_token="the URL of an incoming webhook",  # noqa: S106 -- the same
     )
     settings_type = Bitrix24Settings
+    looked_up = frozenset(_NUMBERS)
     lookup_rate = Rate(count=2, seconds=1)  # what every plan bears for ever
 
     settings: Bitrix24Settings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The token of the body, or the secret of the URL; only then the portal, and a body that cannot be read is left to ``parse``."""
+        """The token of the body, or the secret of the URL, which is all that a body that cannot be read has."""
         del now
         try:
-            auth = mapping(_form(delivery.body).get("auth"))
+            token = text(mapping(_form(delivery.body).get("auth")).get("application_token"))
         except Unreadable:
-            self.verify_shared_secret(delivery)
-            return
-        self._verify_secret(delivery, text(auth.get("application_token")))
-        expected, given = self.settings.member_id, text(auth.get("member_id"))
-        if expected is not None and given != expected:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"auth[member_id] is {given}, and the source takes {expected}")
+            token = None
+        self._verify_secret(delivery, token)
+        self.verify_account("auth[member_id]", self.settings.member_id, lambda: [_member(_form(delivery.body))])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = _form(delivery.body)
@@ -165,17 +162,14 @@ class Bitrix24(OAuthSource):
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """Every body carries its own proof, and an application's the tokens of a user."""
         try:
-            return list(_secrets(_form(delivery.body)))
+            told = named_texts(_form(delivery.body))
         except Unreadable:
             return ()
+        return [value.rpartition("|")[2] for name, value in told if name in _SECRETS]  # an event_token names a run and a step before it
 
     def could_become(self, event: Event) -> Sequence[str]:
         record, _, action = event.type.partition(".")
         return (f"{record}.stage_changed",) if record in _STAGED and action == "updated" else ()
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _NUMBERS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record, and the contact of one that has no number of its own. A record is told whole, whatever is ``wanted``."""
@@ -315,16 +309,6 @@ def _document(told: object) -> Entity | None:
 
 def _member(body: Mapping[str, Any]) -> str | None:
     return text(mapping(body.get("auth")).get("member_id"))
-
-
-def _secrets(told: object, name: str = "") -> Iterator[str]:
-    if isinstance(told, Mapping | list):
-        for inner, value in told.items() if isinstance(told, Mapping) else ((name, value) for value in told):
-            yield from _secrets(value, inner)
-    elif name in _SECRETS and isinstance(told, str):
-        secret = told.rpartition("|")[2]  # an event_token names a run and a step before it
-        if len(secret) >= _SHORTEST:
-            yield secret
 
 
 def _after(event: Event, record: Mapping[str, Any]) -> Event:

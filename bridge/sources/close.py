@@ -113,6 +113,7 @@ class Close(Source):
         api_token="an API key",  # noqa: S106 -- the same
     )
     settings_type = CloseSettings
+    looked_up = frozenset(_PATHS)
     lookup_rate = Rate(count=10, seconds=1)  # half of what the vendor gives as an example for one key; groups of endpoints differ
 
     settings: CloseSettings
@@ -152,10 +153,6 @@ class Close(Source):
         timestamp = str(int(now.timestamp()))
         signature = self._signature(self.require_secret()[0], timestamp, body)
         return Signed(body, url, {"Content-Type": "application/json", "close-sig-hash": signature, "close-sig-timestamp": timestamp})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; lead, which has its contacts in it; opportunity → its contact, or its lead where it has none."""

@@ -19,7 +19,6 @@ its shape. As receivers of it show that are public, a deal's stage is told by it
 A ``timestamp``, which is not documented either, is taken for the time where it is sent, and is in no key.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +29,7 @@ from pydantic import model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Stage, Unparsed, present
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, present
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
@@ -44,7 +43,6 @@ _OPEN, _CLOSED = "Open", frozenset({"Won", "Lost", "Abandoned"})
 _KNOWN = frozenset({"ids", "type", "event", "subscription_id", "updated_attributes", "timestamp"})
 _RANKS = {"mobile": 0, "work": 1, "home": 2}
 _LATEST = timedelta(minutes=20)
-_SHORTEST_SECRET = 8
 
 
 class CopperSettings(SourceSettings):
@@ -118,6 +116,8 @@ class Copper(Source):
         api_token="an API key, with the e-mail address of its owner",  # noqa: S106 -- the same
     )
     settings_type = CopperSettings
+    wants_200 = True  # which answers it takes for a success is not documented
+    looked_up = frozenset(_PATHS)
     lookup_rate = Rate(count=180, seconds=60)  # over the last minute
     lookup_pause = 20
 
@@ -147,21 +147,11 @@ class Copper(Source):
         del now
         return Signed(body, url, {"Content-Type": "application/json", "X-Webhook-Secret": self.require_secret()[0]})
 
-    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply:
-        """Which answers Copper takes for a success is not documented: 200 is one for everybody."""
-        del delivery
-        told = {"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]}
-        return Reply(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
-
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
-        """The subscription's pairs; a short one may be any word, and cutting that out would leave nothing to read."""
+        """The subscription's pairs."""
         told = _fields(delivery.body)
         pairs = [value for name, value in told.items() if name not in _KNOWN and isinstance(value, str)]
-        return [value for value in pairs if len(value) >= _SHORTEST_SECRET and value != told.get("type")]
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS and not event.type.endswith(".deleted")
-        return known and bool(self.api_token)
+        return [value for value in pairs if value != told.get("type")]
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record; a deal's stage by its name, where that was told, and its primary contact. Whatever fields are ``wanted``."""

@@ -28,10 +28,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
@@ -66,7 +66,7 @@ class Dynamics365Settings(OAuthSettings):
     needs = ("tenant_id", "client_id", "client_secret")
 
     tenant_id: str | None = None
-    organization_id: str | None = None
+    organization_id: Annotated[str, AfterValidator(str.lower)] | None = None
     deal_stage: str = "stepname"
     lead_stage: str = "statuscode"
     api_base: ApiBase | None = None
@@ -147,21 +147,20 @@ class Dynamics365(OAuthSource):
         api_token="`tenant_id`, `client_id` and `client_secret` of an app in Microsoft Entra",  # noqa: S106 -- the same
     )
     settings_type = Dynamics365Settings
+    looked_up = frozenset(_SETS)
     renewal_advice = "check tenant_id, client_id and client_secret, and whether it has expired"
     lookup_rate = Rate(count=20, seconds=1)  # 6,000 in five minutes for one user
 
     settings: Dynamics365Settings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The secret first; only then is the body asked for its organization, and one that cannot be read is left to ``parse``."""
         del now
         code = next((value for name, value in parse_qsl(urlsplit(delivery.url).query) if name == "code"), None)
         if code is None:
             self.verify_shared_secret(delivery)
         elif not any_equal(self.require_secret(), code):
             raise Unverified(Refusal.WRONG_SECRET, "the webhook's key in ?code= is not the configured one")
-        if self.settings.organization_id is not None:
-            self._verify_organization(delivery, self.settings.organization_id)
+        self.verify_account("OrganizationId", self.settings.organization_id, lambda: [_organization(delivery.body)])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         told = read_json(delivery.body)
@@ -190,10 +189,6 @@ class Dynamics365(OAuthSource):
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
         return Signed(body, url, {"Content-Type": "application/json", "X-Webhook-Secret": self.require_secret()[0]})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _SETS and not event.type.endswith(".deleted")
-        return known and bool(self.api_token and self.settings.api_base)
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record, a deal's with its contact, whatever fields are ``wanted``: who selects a column that is not there gets nothing."""
@@ -224,14 +219,6 @@ class Dynamics365(OAuthSource):
     def renewal(self, refresh_token: str) -> HttpRequest:
         tenant = quote(self.settings.tenant_id or "", safe="")
         return token_request(f"{self.settings.login_base}/{tenant}/oauth2/v2.0/token", self.grant(refresh_token))
-
-    def _verify_organization(self, delivery: Delivery, expected: str) -> None:
-        try:
-            given = text(mapping(read_json(delivery.body)).get("OrganizationId")) or ""
-        except Unreadable:
-            return
-        if given.lower() != expected.lower():
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"OrganizationId is {given or 'missing'}, and the source takes {expected}")
 
     def _stage(self, notice: _Notice) -> Stage | None:
         """The move that an update makes: its stage was sent, or the deal was closed or opened again."""
@@ -272,6 +259,10 @@ class Dynamics365(OAuthSource):
     def _get(self, what: str) -> HttpRequest:
         headers = {"Authorization": f"Bearer {self.api_token}", "Accept": "application/json", "OData-MaxVersion": "4.0", "OData-Version": "4.0"}
         return HttpRequest("GET", f"{self.settings.api_base}/api/data/v9.2/{what}", headers)
+
+
+def _organization(body: bytes) -> str:
+    return (text(mapping(read_json(body)).get("OrganizationId")) or "").lower()
 
 
 def _notice(told: Mapping[str, Any], table: str, message: str) -> _Notice:

@@ -28,13 +28,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, unique
 from bridge.signing import any_equal, hmac_sha256
-from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
+from bridge.sources.base import ApiBase, Lookup, Manual, OneOrMore, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
 from bridge.sources.values import answer, fingerprint, first, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
@@ -56,12 +56,8 @@ def _event(name: str) -> str:
     return name
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int) else value
-
-
 EventName = Annotated[str, AfterValidator(_event)]
-WebhookIds = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+WebhookIds = Annotated[tuple[str, ...], OneOrMore]
 
 
 class EspoCrmSettings(SourceSettings):
@@ -129,6 +125,7 @@ class EspoCrm(Source):
         api_token="the key of an API user",  # noqa: S106 -- the same
     )
     settings_type = EspoCrmSettings
+    looked_up = frozenset(_PATHS)
 
     settings: EspoCrmSettings
 
@@ -165,8 +162,7 @@ class EspoCrm(Source):
         return Signed(body, url, {"Content-Type": "application/json", "Signature": signature})
 
     def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token and self.settings.api_base) and not event.type.endswith(".deleted")
+        return super().can_look_up(event) and self.settings.api_base is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Lead or contact; opportunity → its first contact. Each answer is the whole record, whatever fields are ``wanted``."""

@@ -22,7 +22,7 @@ which is a name such as ``Alaska`` and no zone. When a record was deleted Freshs
 """
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -31,11 +31,25 @@ from urllib.parse import quote
 from pydantic import model_validator
 
 from bridge import keys
-from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import FORM, read_form, read_json, starts_with
-from bridge.sources.values import answer, answer_about, fingerprint, first, joined, listed, mapping, moment, refs, rows, text, with_people
+from bridge.sources.values import (
+    answer,
+    answer_about,
+    fingerprint,
+    first,
+    joined,
+    listed,
+    mapping,
+    moment,
+    named_texts,
+    refs,
+    rows,
+    text,
+    with_people,
+)
 
 _PRODUCT_EVENT = re.compile(r"on([A-Z][A-Za-z]*)(Create|Update|Delete)")
 _ACTIONS = {"Create": "created", "Update": "updated", "Delete": "deleted"}
@@ -135,23 +149,15 @@ class Freshsales(Source):
         api_token="a user's API key, and `api_base`",  # noqa: S106 -- the same
     )
     settings_type = FreshsalesSettings
+    looked_up = frozenset(_RECORDS)
     lookup_rate = Rate(count=2, seconds=1)  # the limit is by the hour (1000 on the smallest plan), and its end is told by a 429
 
     settings: FreshsalesSettings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The secret first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
         del now
         self.verify_shared_secret(delivery)
-        expected = self.settings.account_id
-        if expected is None:
-            return
-        try:
-            told = _accounts(mapping(_read(delivery.body)))
-        except Unreadable:
-            return
-        if expected not in told:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"the account is {' or '.join(told) or 'not told'}, and the source takes {expected}")
+        self.verify_account("the account", self.settings.account_id, lambda: _accounts(mapping(_read(delivery.body))))
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         notice = _notice(mapping(_read(delivery.body)))
@@ -182,13 +188,10 @@ class Freshsales(Source):
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """An app that forwards all it is given forwards its installation parameters too, with the keys that are in them."""
         try:
-            return tuple(_secrets(mapping(_read(delivery.body)).get("iparams")))
+            told = named_texts(mapping(_read(delivery.body)).get("iparams"))
         except Unreadable:
             return ()
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _RECORDS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
+        return [value for name, value in told if _SECRET.search(name)]
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; lead (Freshsales Classic); deal with its contacts, and of those the ones whose number is not in it."""
@@ -285,18 +288,6 @@ def _plain(record: object) -> dict[str, Any]:
 
 def _pair(change: object) -> tuple[str | None, str | None]:
     return (text(change[0]), text(change[1])) if isinstance(change, list) and len(change) == 2 else (None, None)
-
-
-def _secrets(value: object, name: str = "") -> Iterator[str]:
-    """Values that are called a key, a token and the like; a short one could stand anywhere in the body by chance."""
-    if isinstance(value, Mapping):
-        for inner, told in value.items():
-            yield from _secrets(told, inner)
-    elif isinstance(value, list):
-        for told in value:
-            yield from _secrets(told, name)
-    elif isinstance(value, str) and len(value) >= 8 and _SECRET.search(name):
-        yield value
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:

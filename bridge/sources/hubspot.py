@@ -147,6 +147,7 @@ class HubSpot(Source):
         api_token="a private app's access token",  # noqa: S106 -- the same
     )
     settings_type = HubSpotSettings
+    looked_up = frozenset(_PATHS)
     signs_url = True
     lookup_rate = Rate(count=100, seconds=10)  # private app, Free and Starter; larger plans allow 190
     lookup_pause = 10
@@ -184,10 +185,6 @@ class HubSpot(Source):
         signature = base64.b64encode(hmac_sha256(self.require_secret()[0].encode(), message)).decode()
         headers = {"Content-Type": "application/json", "X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": timestamp}
         return Signed(body, url, headers)
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact → its properties; deal or lead → its properties, its contacts, theirs. Scopes: crm.objects.*.read."""

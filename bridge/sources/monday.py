@@ -37,7 +37,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, iso, present
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Reply, Stage, Unparsed, iso, present
 from bridge.phones import to_e164
 from bridge.signing import TOLERANCE, check_age
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
@@ -171,6 +171,8 @@ class Monday(Source):
         api_token="a user's personal API token",  # noqa: S106 -- the same
     )
     settings_type = MondaySettings
+    looked_up = frozenset({"lead", "contact", "deal"})
+    wants_200 = True  # whatever else is sent again once a minute for half an hour
     signs_url = True
 
     settings: MondaySettings
@@ -183,7 +185,9 @@ class Monday(Source):
             told = mapping(read_json(delivery.body))
         except Unreadable:
             return None
-        return _ok({"challenge": told["challenge"]}) if isinstance(told.get("challenge"), str) and "event" not in told else None
+        if not isinstance(told.get("challenge"), str) or "event" in told:
+            return None
+        return Reply(200, json.dumps({"challenge": told["challenge"]}).encode(), {"Content-Type": "application/json"})
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
         token = _JWT.fullmatch(delivery.headers.get("authorization", "").strip())
@@ -223,14 +227,8 @@ class Monday(Source):
         token = PyJWS().encode(json.dumps(claims).encode(), self.require_secret()[0], algorithm="HS256")
         return Signed(body, url, {"Content-Type": "application/json", "Authorization": token})
 
-    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply:
-        """Anything but 200 is sent again, once a minute for half an hour."""
-        del delivery
-        return _ok({"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]})
-
     def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.type != "unknown" and not event.type.endswith(".deleted")
-        return known and bool(self.api_token)
+        return super().can_look_up(event) and event.type != "unknown"
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """One query for the item, its columns and the people linked to it, whatever fields are ``wanted``. Scope boards:read."""
@@ -283,9 +281,7 @@ class Monday(Source):
         if made is None or ends is None:
             raise Unverified(Refusal.MISSING, "the JWT does not say when it was made and when it ends")
         check_age(min(made, ends - TOLERANCE), now)
-        account, expected = text(claims.get("accountId")), self.settings.account_id
-        if expected is not None and account != expected:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"accountId is {account}, and the source takes {expected}")
+        self.verify_account("accountId", self.settings.account_id, lambda: [text(claims.get("accountId"))])
 
     def _notice(self, told: Mapping[str, Any]) -> _Notice:
         kind, column, board_id = text(told.get("type")) or "", text(told.get("columnId")), text(told.get("boardId"))
@@ -338,10 +334,6 @@ class Monday(Source):
         body = {"query": query, "variables": {name: [value] for name, value in variables.items() if value}}
         headers = {"Authorization": self.api_token, "Content-Type": "application/json"}
         return HttpRequest("POST", f"{self.settings.api_base}/v2", headers, json.dumps(body))
-
-
-def _ok(document: Mapping[str, Any]) -> Reply:
-    return Reply(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
 
 def _endpoint(url: str) -> str:

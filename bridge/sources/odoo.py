@@ -142,6 +142,7 @@ class Odoo(Source):
         api_token="a user's API key; not needed where the action sends phone and stage",  # noqa: S106 -- the same
     )
     settings_type = OdooSettings
+    looked_up = frozenset(_MODELS)
 
     settings: OdooSettings
 
@@ -177,8 +178,8 @@ class Odoo(Source):
         return [f"{event.entity.type}.stage_changed"] if event.entity and self._is_move_without_stage(event) else []
 
     def can_look_up(self, event: Event) -> bool:
-        entity, asks = event.entity, bool(self.api_token and self.settings.api_base)
-        return asks and entity is not None and entity.type in _MODELS and entity.id.isdecimal() and not event.type.endswith(".deleted")
+        has_number = event.entity is not None and event.entity.id.isdecimal()
+        return super().can_look_up(event) and has_number and self.settings.api_base is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record, in one request. One more where rules want fields of their own: Odoo reads nothing when one of the names is wrong."""

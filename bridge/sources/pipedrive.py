@@ -122,20 +122,19 @@ class Pipedrive(Source):
         api_token="a user's API token",  # noqa: S106 -- the same
     )
     settings_type = PipedriveSettings
+    looked_up = frozenset(_ENTITIES.values())
     lookup_rate = Rate(count=20, seconds=2)  # the burst of one API token on the smallest plan
 
     settings: PipedriveSettings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """Basic auth first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
         del now
         given = basic_credentials(delivery.headers.get("authorization"))
         if given is None:
             raise Unverified(Refusal.MISSING, "no Basic Authorization header: set HTTP Auth username and password on the webhook")
         if not any_equal(self.require_secret(), given):
             raise Unverified(Refusal.WRONG_SECRET, "the user or password of the webhook is not the configured one")
-        if self.settings.company_id is not None:
-            self._verify_company(delivery, self.settings.company_id)
+        self.verify_account("company_id", self.settings.company_id, lambda: [_company(delivery.body)])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = read_json(delivery.body)
@@ -151,9 +150,9 @@ class Pipedrive(Source):
         return Signed(body, url, {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"})
 
     def can_look_up(self, event: Event) -> bool:
-        if not self.api_token or event.entity is None or event.type.endswith(".deleted"):
-            return False
-        return event.entity.type in {"contact", "deal"} or bool(event.entity.type == "lead" and event.contact and event.contact.id)
+        """Of a lead its person, where one is told: a lead itself is told whole."""
+        is_lead = event.entity is not None and event.entity.type == "lead"
+        return super().can_look_up(event) and (not is_lead or bool(event.contact and event.contact.id))
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Person; deal → its person; a lead's person is in the payload. One token each, whatever fields are ``wanted``."""
@@ -186,14 +185,6 @@ class Pipedrive(Source):
         if response.status == 403 and response.body.lstrip().startswith("<"):
             raise LookupFailed("Pipedrive's front door (Cloudflare) answered 403: too many requests", retry_after=60)
         super().judge(response)
-
-    def _verify_company(self, delivery: Delivery, expected: str) -> None:
-        try:
-            given = text(mapping(mapping(read_json(delivery.body)).get("meta")).get("company_id"))
-        except Unreadable:
-            return
-        if given != expected:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"company_id is {given}, and the source takes {expected}")
 
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         entity = Entity(notice.entity, notice.entity_id) if notice.entity and notice.entity_id else None
@@ -232,6 +223,10 @@ class Pipedrive(Source):
 
     def _read(self, what: str) -> HttpRequest:
         return HttpRequest("GET", f"{self.settings.api_base}/api/v2/{what}", {"x-api-token": self.api_token, "Accept": "application/json"})
+
+
+def _company(body: bytes) -> str | None:
+    return text(mapping(mapping(read_json(body)).get("meta")).get("company_id"))
 
 
 def _v2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:

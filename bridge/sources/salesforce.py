@@ -161,6 +161,7 @@ class Salesforce(OAuthSource):
         api_token="`client_id`, `client_secret` and `refresh_token` of a connected app",  # noqa: S106 -- the same
     )
     settings_type = SalesforceSettings
+    looked_up = frozenset(_NAMES)
 
     settings: SalesforceSettings
 
@@ -170,8 +171,7 @@ class Salesforce(OAuthSource):
             self._verify_signature(delivery, now)
         else:
             self.verify_shared_secret(delivery)
-        if self.settings.organization_id is not None:
-            self._verify_organization(delivery, self.settings.organization_id)
+        self.verify_account("the organisation", _id(self.settings.organization_id), lambda: [_organization(delivery.body)])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         """Each notification stands alone, as does each event of a callout."""
@@ -198,8 +198,7 @@ class Salesforce(OAuthSource):
         return [found.decode(errors="replace").strip() for found in _SESSION.findall(delivery.body)]
 
     def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _NAMES and _ID.fullmatch(event.entity.id) is not None
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
+        return super().can_look_up(event) and event.entity is not None and _ID.fullmatch(event.entity.id) is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Lead or contact → the record; deal → the record, and the contacts in its roles, the primary first.
@@ -248,15 +247,6 @@ class Salesforce(OAuthSource):
         if not any_equal(expected, delivery.headers[_SIGNATURE.lower()].strip()):
             raise Unverified(Refusal.WRONG_SIGNATURE, f"the signature in {_SIGNATURE} does not match")
         check_age(from_ms(int(timestamp)), now)
-
-    def _verify_organization(self, delivery: Delivery, expected: str) -> None:
-        """One that cannot be read is left to ``parse``."""
-        try:
-            given = _organization(delivery.body)
-        except Unreadable:
-            return
-        if given != _id(expected):
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"the organisation is {given}, and the source takes {expected}")
 
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         person = notice.record if notice.kind in {"lead", "contact"} else notice.person

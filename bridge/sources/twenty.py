@@ -132,6 +132,7 @@ class Twenty(Source):
         api_token="an API key of the workspace",  # noqa: S106 -- the same
     )
     settings_type = TwentySettings
+    looked_up = frozenset(_PATHS)
     lookup_rate = Rate(count=100, seconds=60)
     lookup_pause = 60
 
@@ -165,10 +166,6 @@ class Twenty(Source):
         signature = _signature(self.require_secret()[0], timestamp, body)
         headers = {"X-Twenty-Webhook-Timestamp": timestamp, "X-Twenty-Webhook-Signature": signature}
         return Signed(body, url, {"Content-Type": "application/json", **headers})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Person; opportunity → its point of contact. Each answer is the whole record, whatever fields are ``wanted``."""

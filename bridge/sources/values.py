@@ -1,17 +1,18 @@
-"""What adapters read bodies and answers with: strangers' values in, our own out, and None for whatever cannot be read."""
+"""What adapters read requests and answers with: strangers' values in, our own out, and None for whatever cannot be read."""
 
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
-from bridge.model import Contact, Entity, Event, HttpResponse, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpResponse, unique
 from bridge.phones import to_e164
 from bridge.sources.bodies import read_json
 
@@ -120,6 +121,20 @@ def basic_credentials(header: str | None) -> bytes | None:
         return None
 
 
+def credentials(delivery: Delivery, parameter: str | None) -> list[bytes]:
+    """Everything in a request that could be a shared secret, in a header, or in this parameter of the URL.
+
+    Basic counts whole, and by its password, whatever the user.
+    """
+    authorization = delivery.headers.get("authorization", "").strip()
+    scheme, _, token = authorization.partition(" ")
+    basic = basic_credentials(authorization) or b""
+    bearer = token.strip().encode() if scheme.lower() == "bearer" else b""
+    told = [value.encode() for name, value in parse_qsl(urlsplit(delivery.url).query) if name == parameter]
+    given = (bearer, delivery.headers.get("x-webhook-secret", "").strip().encode(), basic, basic.partition(b":")[2], *told)
+    return [credential for credential in given if credential]
+
+
 def document(response: HttpResponse) -> Any:
     """The JSON of an API's answer. ``LookupFailed`` for anything else: a proxy's page, a cut answer."""
     try:
@@ -170,6 +185,18 @@ def listed(value: object) -> Sequence[Any]:
 def rows(value: object) -> list[Mapping[str, Any]]:
     """The objects of a JSON array; whatever else is in it, or in its place, is left out."""
     return [row for row in listed(value) if isinstance(row, Mapping)]
+
+
+def named_texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text anywhere in a JSON value, with the name that it goes by; what is in a list goes by the list's."""
+    if isinstance(value, Mapping):
+        for inner, told in value.items():
+            yield from named_texts(told, inner)
+    elif isinstance(value, list):
+        for told in value:
+            yield from named_texts(told, name)
+    elif isinstance(value, str):
+        yield name, value
 
 
 def restated(event: Event, *happening: object) -> str:

@@ -47,7 +47,6 @@ _TYPES = {f"{kind}.{what}" for kind in _NAMES for what in (*_OPERATIONS.values()
 _PHONES = ("Phone", "Mobile")
 _ENVELOPE = frozenset({"token", "type", "module"})  # of a workflow's webhook: the rest is the record's
 _SECRETS = ("token", "authtoken", "access_token", "authorization", "auth", "secret", "key")
-_SHORTEST = 8  # what is shorter is found in ids and dates as well, and is no secret
 
 _SAME = timedelta(minutes=10)
 _LIVES = timedelta(days=6)
@@ -137,6 +136,7 @@ class Zoho(OAuthSource):
         api_token="`client_id`, `client_secret` and `refresh_token` of a self client",  # noqa: S106 -- the same
     )
     settings_type = ZohoSettings
+    looked_up = frozenset(_NAMES)
     lookup_pause = 60
 
     settings: ZohoSettings
@@ -153,9 +153,8 @@ class Zoho(OAuthSource):
             raise Unverified(Refusal.MISSING, "no token in the notification: set one on its channel")
         if not any_equal(self.require_secret(), given):
             raise Unverified(Refusal.WRONG_SECRET, "the token is not the configured secret")
-        channel = text(body.get("channel_id"))
-        if "ids" in body and self.settings.channel_id not in {None, channel}:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"channel_id is {channel}, and the source takes {self.settings.channel_id}")
+        if "ids" in body:
+            self.verify_account("channel_id", self.settings.channel_id, lambda: [text(body.get("channel_id"))])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = _read(delivery)
@@ -180,7 +179,7 @@ class Zoho(OAuthSource):
         body = _read_or_nothing(delivery)
         told = {name.lower(): value for name, value in mapping(body.get("query_params")).items()}
         found = [text(body.get("token")), *(text(told.get(name)) for name in _SECRETS)]
-        return [secret for secret in found if secret and len(secret) >= _SHORTEST]
+        return [secret for secret in found if secret]
 
     def could_become(self, event: Event) -> Sequence[str]:
         """A change of stage, where the notification says that the stage was affected and not what it is now."""
@@ -190,7 +189,7 @@ class Zoho(OAuthSource):
         return (f"{kind}.stage_changed",) if is_stage else ()
 
     def can_look_up(self, event: Event) -> bool:
-        return bool(self.api_token) and event.entity is not None and event.type in _TYPES and not event.type.endswith(".deleted")
+        return super().can_look_up(event) and event.type in _TYPES
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Lead or contact → the record; deal → the record, and its contact. All fields come without asking, whatever is ``wanted``."""

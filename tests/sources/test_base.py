@@ -1,6 +1,7 @@
 """What adapters share: times, ids, settings and numbers; judging answers; what a second look finds."""
 
 import base64
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.errors import LookupFailed, Refusal, Unverified
-from bridge.model import Contact, Entity, Event, HttpResponse, Stage
+from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.model import Contact, Entity, Event, HttpResponse, Receipt, Stage
 from bridge.sources.base import ApiBase, Source, SourceSettings
 from bridge.sources.values import (
     answer,
@@ -23,6 +24,7 @@ from bridge.sources.values import (
     listed,
     mapping,
     moment,
+    named_texts,
     phone_refs,
     refs,
     restated,
@@ -159,6 +161,12 @@ def test_a_name_is_joined_of_what_is_told_of_it(parts, name):
     assert joined(*parts) == name
 
 
+def test_texts_are_found_at_any_depth_by_the_name_they_go_by():
+    told = {"a": "1", "b": [{"c": "2"}, "3", 4], "d": {"e": {"f": "5"}}}
+
+    assert list(named_texts(told)) == [("a", "1"), ("c", "2"), ("b", "3"), ("f", "5")]
+
+
 # Settings.
 
 
@@ -173,6 +181,64 @@ def test_without_a_secret_verification_fails_closed(secret, delivered, now):
         toy(secret=secret).verify(delivered("{}"), now)
 
     assert refused.value.refusal is Refusal.NO_SECRET
+
+
+def unreadable() -> list[str]:
+    raise Unreadable("the body is not JSON")
+
+
+def test_an_account_is_asked_for_where_one_is_configured():
+    toy().verify_account("account", None, unreadable)
+    toy().verify_account("account", "acme", lambda: ["7", None, "acme"])
+
+
+@pytest.mark.parametrize(
+    ("told", "says"), [(["7", "other"], "account is 7 or other"), (["ACME"], "account is ACME"), ([None, ""], "not told"), ([], "not told")]
+)
+def test_another_account_is_refused(told, says):
+    with pytest.raises(Unverified, match=f"{says}.*takes acme") as refused:
+        toy().verify_account("account", "acme", lambda: told)
+
+    assert refused.value.refusal is Refusal.WRONG_ACCOUNT
+
+
+def test_a_body_whose_account_cannot_be_read_is_left_to_parse():
+    toy().verify_account("account", "acme", unreadable)
+
+
+def test_what_a_crm_calls_a_secret_is_cut_out_where_it_is_long_enough_to_be_one(delivered):
+    crm = toy(secret="own")
+    crm.secrets_in = lambda _: ["", "lead", "12345678"]
+
+    kept = crm.storable(delivered("own lead 12345678", {"x-other": "12345678"}))
+
+    assert (kept.body, kept.headers["x-other"]) == (b"*** lead ***", "***")
+
+
+def test_a_crm_that_wants_200_is_told_so_with_the_receipts(delivered):
+    crm, receipts = toy(), [Receipt(id="1", key="crm:1", status="queued", reason="")]
+
+    assert crm.acknowledge(receipts, delivered("{}")) is None
+    crm.wants_200 = True
+    reply = crm.acknowledge(receipts, delivered("{}"))
+
+    assert (reply.status, json.loads(reply.body)) == (200, {"status": "accepted", "events": [{"id": "1", "status": "queued"}]})
+
+
+@pytest.mark.parametrize(
+    ("event", "possible"),
+    [
+        ({}, True),
+        ({"entity": Entity("order", "1")}, False),
+        ({"entity": None}, False),
+        ({"type": "deal.deleted"}, False),
+    ],
+)
+def test_what_is_looked_up_is_there_and_of_a_type_that_the_adapter_reads(event, possible):
+    crm = toy(api_token="t0ken")
+    crm.looked_up = {"deal"}
+
+    assert crm.can_look_up(an_event(**event)) is possible
 
 
 def test_a_secret_made_of_digits_is_text():

@@ -131,6 +131,12 @@ def test_every_captured_request_says_what_is_expected_of_it(kind):
     assert bodies == {sample.name for sample in SAMPLES if sample.kind == kind}
 
 
+def test_the_disk_stands_in_for_redis_for_crms_that_never_send_again_and_no_others():
+    once = {kind for kind, adapter in kinds().items() if not adapter.sends_again}
+
+    assert once == {"activecampaign", "bitrix24", "copper", "odoo", "twenty"}
+
+
 @each_sample
 def test_a_genuine_delivery_is_believed(sample):
     adapter = sample.source
