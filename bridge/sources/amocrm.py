@@ -235,7 +235,8 @@ def _notice(name: str, action: str, told: Mapping[str, Any]) -> _Notice | None:
     if kind not in _PATHS or action not in _ACTIONS:
         entity = Entity(kind, record_id) if record_id else None
         mark = fingerprint(told)
-        return _Notice(entity=entity, action=None, id=(name, action, mark), happening=(action, mark), told=told)
+        window = None if _time(told, "last_modified", "updated_at") else _RETRIES
+        return _Notice(entity=entity, action=None, id=(name, action, mark), happening=(action, mark), told=told, window=window)
     if record_id is None:
         return None
     return _changed(action, Entity(kind, record_id), told)

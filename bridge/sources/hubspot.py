@@ -5,7 +5,8 @@ Facts after https://developers.hubspot.com/docs/api/webhooks and .../webhooks/va
 Event id: portal, type, object, property, a digest of the value, and ``occurredAt``. ``eventId`` stays out: HubSpot does not
 promise that it is unique, nor that a retry keeps it; ``attemptNumber`` grows with every retry; ``subscriptionId``
 and ``appId`` differ when one subscription is made twice. What is left can only merge two notices that the same
-property of the same object took the same value in the same millisecond, and those want one call.
+property of the same object took the same value in the same millisecond, and those want one call. HubSpot always tells ``occurredAt``;
+an event without it is the same for the day that HubSpot goes on trying, and an hour.
 
 Fact: the record, what happened to it (a stage is ``stage→<id>``), and ``occurredAt``, whichever subscription type (classic
 ``deal.propertyChange`` or ``object.propertyChange`` of ``0-3``) told it. A creation has no time, being told once in a record's life.
@@ -22,7 +23,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -62,6 +63,7 @@ _PARTICULARS = (
 )
 _ENVELOPE = frozenset({"eventId", "attemptNumber", "subscriptionId", "appId"})
 _KEPT_BACK = "REDACTED"
+_RETRIES = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,7 @@ class HubSpot(Source):
             contact=contact,
             fields={notice.name: notice.value} if notice.name and notice.value != _KEPT_BACK else {},
             absorbed=tuple(entity.ref for entity in notice.merged),
+            window=None if moment(notice.occurred_at) or notice.action == "creation" else _RETRIES,
             forget=notice.action == "privacyDeletion",
         )
 

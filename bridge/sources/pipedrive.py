@@ -8,7 +8,7 @@ source, where it is set, must be that of the body.
 Event id, v2: company, entity, entity id, action, ``meta.id``. ``meta.id`` counts only where it is a UUID and not the record's
 own id, which some bodies repeat there; else ``meta.timestamp`` stands in. v1: company, event, object id, ``timestamp_micro``; its
 ``meta.id`` *is* the object's id. Left out: ``attempt`` and ``retry`` change on redelivery, ``webhook_id`` and ``correlation_id``
-differ where a webhook was made twice.
+differ where a webhook was made twice. Where none of this is told a digest of the record stands in, for ten minutes.
 
 Fact: company, entity, entity id, and what happened: ``created`` (once in a record's life, and v1 tells it by an update as well),
 ``stage→<id>`` at ``stage_change_time``, or ``updated`` at ``update_time``, to the second, which is all that v1 and v2 tell alike.
@@ -28,7 +28,7 @@ ended record looked like is told by neither half.
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -62,6 +62,7 @@ _ACTIONS_V1 = {"added": "created", "updated": "updated", "deleted": "deleted", "
 _ACTIONS = _ACTIONS_V2 | _ACTIONS_V1
 _CLOSED = ("won", "lost")
 _ONE_EDIT = timedelta(minutes=1)
+_RETRIES = timedelta(minutes=10)  # the last is after three minutes and some
 _RANKS = {"mobile": 0, "work": 1, "home": 2}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -96,6 +97,7 @@ class _Notice:
     changed: Mapping[str, Any]
     happened_at: datetime | None
     absorbed: str | None
+    window: timedelta | None = None
 
     @property
     def edited_at(self) -> datetime | None:
@@ -203,6 +205,7 @@ class Pipedrive(Source):
             stage=stage,
             contact=contact,
             fields={**notice.record, **({"previous": notice.changed} if notice.changed else {})},
+            window=notice.window,
             absorbed=refs(absorbed),
         )
 
@@ -236,7 +239,8 @@ def _v2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
     mark = told if _UUID.fullmatch(told) and told != entity_id else text(meta.get("timestamp"))
     what = (text(meta.get("entity")), entity_id, text(meta.get("action")))
     identity = keys.join(text(meta.get("company_id")), *what, mark or fingerprint([data, previous]))
-    return _notice(meta, what, identity, record=record, changed=changed)
+    notice = _notice(meta, what, identity, record=record, changed=changed)
+    return notice if mark or notice.is_birth else replace(notice, window=_RETRIES)
 
 
 def _v1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
@@ -247,7 +251,8 @@ def _v1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
     entity_id = text(meta.get("id")) or text(record.get("id"))
     mark = text(meta.get("timestamp_micro")) or text(meta.get("timestamp"))
     identity = keys.join(text(meta.get("company_id")), f"{action}.{entity}", entity_id, mark or fingerprint([current, previous]))
-    return _notice(meta, (entity, entity_id, action), identity, record=record, changed=changed)
+    notice = _notice(meta, (entity, entity_id, action), identity, record=record, changed=changed)
+    return notice if mark or notice.is_birth else replace(notice, window=_RETRIES)
 
 
 def _notice(

@@ -355,6 +355,15 @@ def test_one_fact_told_by_two_kinds_of_subscription_is_one_fact(classic, generic
     assert first.fact == second.fact
 
 
+@pytest.mark.parametrize("told", [{"occurredAt": None}, {"occurredAt": "soon"}])
+def test_what_has_no_time_is_a_redelivery_for_as_long_as_hubspot_tries_again(told, read):
+    moved = notice("deal.propertyChange", propertyName="dealstage", propertyValue="won", **told)
+
+    assert read(hubspot(), [moved]).window == timedelta(hours=25)
+    assert read(hubspot(), [notice("contact.creation", **told)]).window is None
+    assert read(hubspot(), [{**moved, "occurredAt": 1795423200123}]).window is None
+
+
 def test_an_association_told_from_both_ends_is_one_fact(read):
     ends = (("deal.associationChange", "DEAL_TO_CONTACT", 555, 101), ("contact.associationChange", "CONTACT_TO_DEAL", 101, 555))
     there, back = read(hubspot(), [association(*end) for end in ends])
