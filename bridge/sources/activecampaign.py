@@ -47,6 +47,7 @@ _PATHS = {"deal": "deals", "contact": "contacts"}
 _STAGE_MOVES = frozenset({"d_stageid", "stageid", "stage"})
 _ONE_EDIT = timedelta(minutes=5)
 _WITHOUT_A_TIME = timedelta(hours=1)
+_STAGES = {"deal": "stage"}  # as the API calls it
 _GONE = "No Result found"
 
 
@@ -109,6 +110,7 @@ class ActiveCampaign(Source):
     )
     settings_type = ActiveCampaignSettings
     looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=5, seconds=1)  # of the account, whatever else asks
 
     settings: ActiveCampaignSettings
@@ -155,10 +157,6 @@ class ActiveCampaign(Source):
             who = Entity("contact", contact_id)
             record = _found((yield self._get(who)), who)
         return with_people(event.knowing(fields=record if who == event.entity else None), [self._person(record, who.id)])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stage"))
 
     def probe(self) -> HttpRequest | None:
         return self._ask("contacts?limit=1") if self.api_token and self.settings.api_base else None

@@ -49,6 +49,7 @@ _PATHS = {entity: name for name, entity in _ENTITIES.items()}
 _ACTIONS = {"add": "created", "update": "updated", "status": "updated", "responsible": "updated", "restore": "updated", "delete": "deleted"}
 _INCOMING = {"add": "created", "update": "updated", "accept": "updated", "decline": "deleted", "delete": "deleted"}
 _ONCE = frozenset({"add", "accept", "decline"})
+_STAGES = {"lead": "status_id"}
 _RETRIES = timedelta(hours=3)
 _FRESH = timedelta(minutes=5)
 _UNCALLED = frozenset({"FAX"})
@@ -108,6 +109,7 @@ class AmoCrm(OAuthSource):
     )
     settings_type = AmoCrmSettings
     looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=7, seconds=1)  # of one integration; who goes on regardless is blocked
     lookup_pause = 5
 
@@ -152,10 +154,6 @@ class AmoCrm(OAuthSource):
         someone = Entity("contact", person_id)
         person = _found((yield self._get(someone)), someone)
         return with_people(event.knowing(fields=_spelled(person) if entity == someone else None), [self._person(person, person_id)])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("status_id"))
 
     def probe(self) -> HttpRequest | None:
         return self._ask("account") if self.api_token else None

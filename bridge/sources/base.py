@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Generator, Iterable, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
@@ -21,7 +21,7 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Prospect, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
 from bridge.signing import any_equal
-from bridge.sources.values import credentials, retry_after, text
+from bridge.sources.values import credentials, retry_after, spellings, text
 
 Lookup = Generator[HttpRequest, HttpResponse, Event]
 """A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, returns the event enriched."""
@@ -113,6 +113,8 @@ class Source(ABC):
     settings_type: ClassVar[type[SourceSettings]] = SourceSettings
     looked_up: ClassVar[Container[str]] = ()
     """The types of record that :meth:`look_up` reads."""
+    stage_fields: ClassVar[Mapping[str, str]] = {}
+    """In which of ``fields`` a look-up finds the stage of a record of this type; for an adapter that tells stages."""
     lookup_rate: ClassVar[Rate] = Rate(count=5, seconds=1)
     """How often the CRM's API may be asked with one token."""
     lookup_pause: ClassVar[float | None] = None
@@ -190,9 +192,9 @@ class Source(ABC):
         return event
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
-        """The stage that a record just looked up is in, spelled as in its events; for an adapter that tells stages and looks up."""
-        move = before.stage or fresh.stage
-        return move.after if move else None
+        """The stage that a record just looked up is in, spelled as in its events."""
+        del before
+        return text(fresh.fields.get(self.stage_fields.get(fresh.entity.type if fresh.entity else "", "")))
 
     def superseded(self, before: Event, fresh: Event) -> str | None:
         """For ``recheck``: what has changed in the CRM since the event happened, so that nobody should be called for it any more.
@@ -259,9 +261,9 @@ class Source(ABC):
             raise Unverified(Refusal.WRONG_SECRET, "the secret is not the configured one")
 
     def verify_account(self, name: str, expected: str | None, told: Callable[[], Iterable[str | None]]) -> None:
-        """Where an account is configured the body must be of that one: comes after the secret, for only then the body is read.
+        """Once the secret is right: where an account is configured, one of those ``told`` by the body must be it.
 
-        One that cannot be read is left to :meth:`parse`; ``name`` is what the body calls the account, by any of what is ``told``.
+        A body that cannot be read is left to :meth:`parse`. ``name`` is what the body calls the account.
         """
         if expected is None:
             return
@@ -279,7 +281,7 @@ class Source(ABC):
     def storable(self, delivery: Delivery) -> Delivery:
         """The delivery without what nobody must read later; it can still be read by :meth:`parse`, and gives the same events."""
         found = {*self.secrets, *(secret for secret in self.secrets_in(delivery) if len(secret) >= _SHORTEST)}
-        longest_first = sorted({form for secret in found for form in _spellings(secret)}, key=len, reverse=True)
+        longest_first = sorted({form for secret in found for form in spellings(secret)}, key=len, reverse=True)
         body, url = delivery.body, delivery.url
         for secret in longest_first:
             body, url = body.replace(secret.encode(), HIDDEN.encode()), url.replace(secret, HIDDEN)
@@ -293,8 +295,3 @@ class Source(ABC):
         """
         spelled = unique([to_e164(written, self.settings.region) or written for phone in phones if (written := text(phone))])
         return Contact(phone=next(filter(to_e164, spelled), next(iter(spelled), None)), phones=spelled, **known)
-
-
-def _spellings(secret: str) -> set[str]:
-    """As it is, as a URL or a form writes it, and as JSON does."""
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}

@@ -127,6 +127,7 @@ class Bitrix24(OAuthSource):
     )
     settings_type = Bitrix24Settings
     looked_up = frozenset(_NUMBERS)
+    stage_fields = dict.fromkeys(_STAGED, "stageId")
     lookup_rate = Rate(count=2, seconds=1)  # what every plan bears for ever
 
     settings: Bitrix24Settings
@@ -187,10 +188,6 @@ class Bitrix24(OAuthSource):
             person = _found((yield self._get(first)), first)
         # A deal without one may be given its contact later, which is an event of its own.
         return with_people(event, [self._person(person, next(iter(people), None))] if person else [])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stageId"))
 
     def probe(self) -> HttpRequest | None:
         return self._ask("crm.item.list", entityTypeId=_NUMBERS["contact"], select=["id"], start=-1) if self.api_token else None

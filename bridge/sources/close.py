@@ -114,6 +114,7 @@ class Close(Source):
     )
     settings_type = CloseSettings
     looked_up = frozenset(_PATHS)
+    stage_fields = dict.fromkeys(_STAGED, "status_id")
     lookup_rate = Rate(count=10, seconds=1)  # half of what the vendor gives as an example for one key; groups of endpoints differ
 
     settings: CloseSettings
@@ -165,10 +166,6 @@ class Close(Source):
         else:
             people = self._people(record) if event.entity.type == "lead" else [self._person(record, event.entity.id)]
         return with_people(event.knowing(fields=record), people)
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("status_id"))
 
     def probe(self) -> HttpRequest | None:
         return self._get("lead/?_limit=1&_fields=id") if self.api_token else None

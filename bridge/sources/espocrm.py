@@ -126,6 +126,7 @@ class EspoCrm(Source):
     )
     settings_type = EspoCrmSettings
     looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
 
     settings: EspoCrmSettings
 
@@ -179,10 +180,6 @@ class EspoCrm(Source):
             who = Entity("contact", contact_id)
             record = _found((yield self._get(who)), who)
         return with_people(event, [self._person(record, who)])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
 
     def probe(self) -> HttpRequest | None:
         return self._ask("App/user") if self.api_token and self.settings.api_base else None

@@ -150,6 +150,7 @@ class Freshsales(Source):
     )
     settings_type = FreshsalesSettings
     looked_up = frozenset(_RECORDS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=2, seconds=1)  # the limit is by the hour (1000 on the smallest plan), and its end is told by a 429
 
     settings: FreshsalesSettings
@@ -211,7 +212,7 @@ class Freshsales(Source):
         told = before.stage.after if before.stage else None
         if told is None or not told.isdecimal():
             return told
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
+        return super().stage_now(before, fresh)
 
     def probe(self) -> HttpRequest | None:
         return self._get("selector", "owners") if self.api_token else None

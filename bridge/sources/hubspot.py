@@ -150,6 +150,7 @@ class HubSpot(Source):
     )
     settings_type = HubSpotSettings
     looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     signs_url = True
     lookup_rate = Rate(count=100, seconds=10)  # private app, Free and Starter; larger plans allow 190
     lookup_pause = 10
@@ -285,10 +286,6 @@ class HubSpot(Source):
             email=text(properties.get("email")),
             time_zone=_time_zone(text(properties.get("hs_timezone"))),
         )
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
 
 
 def _notice(told: Mapping[str, Any]) -> _Notice | None:

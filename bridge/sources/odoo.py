@@ -143,6 +143,7 @@ class Odoo(Source):
     )
     settings_type = OdooSettings
     looked_up = frozenset(_MODELS)
+    stage_fields = dict.fromkeys(_TYPES.values(), "stage_id")
 
     settings: OdooSettings
 
@@ -195,10 +196,6 @@ class Odoo(Source):
         fresh, contact = event.knowing(fields=record), self._contact(model, {**record, "id": record_id})
         fresh = self._moved(fresh, event.entity) if self._is_move_without_stage(event) else fresh
         return with_people(fresh, [contact] if contact else [])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stage_id"))
 
     def superseded(self, before: Event, fresh: Event) -> str | None:
         """A lead that was lost, and a contact nobody should write to any more, are archived and keep their stage and number."""

@@ -162,6 +162,7 @@ class Salesforce(OAuthSource):
     )
     settings_type = SalesforceSettings
     looked_up = frozenset(_NAMES)
+    stage_fields = _STAGES
 
     settings: SalesforceSettings
 
@@ -218,10 +219,6 @@ class Salesforce(OAuthSource):
         primary_first = f"WHERE OpportunityId = '{entity.id}' ORDER BY IsPrimary DESC LIMIT 50"
         roles = _records((yield self._query(", ".join(f"Contact.{name}" for name in _PERSON), "OpportunityContactRole", primary_first)))
         return with_people(event.knowing(fields=record), [self._person(mapping(role.get("Contact"))) for role in roles])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
 
     def probe(self) -> HttpRequest | None:
         return self._query("Id", "Contact", "LIMIT 1") if self.api_token else None

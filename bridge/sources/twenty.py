@@ -45,6 +45,7 @@ _ACTIONS = {
     "deleted": "deleted",
     "destroyed": "deleted",
 }
+_STAGES = {"deal": "stage"}
 _EVENT_NAMES = ("eventName", "event", "eventType")
 _PER_DISPATCH = frozenset({"eventDate", "timestamp", "webhookId", "targetUrl"})
 _WITHOUT_A_TIME = timedelta(hours=1)
@@ -133,6 +134,7 @@ class Twenty(Source):
     )
     settings_type = TwentySettings
     looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=100, seconds=60)
     lookup_pause = 60
 
@@ -182,10 +184,6 @@ class Twenty(Source):
         who = Entity("contact", person_id)
         person = _found((yield self._get(who)), who)
         return with_people(event.knowing(fields=person if entity == who else None), [self._person(person, person_id)])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stage"))
 
     def probe(self) -> HttpRequest | None:
         return self._read("people?limit=1&depth=0") if self.api_token else None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
@@ -133,6 +133,11 @@ def credentials(delivery: Delivery, parameter: str | None) -> list[bytes]:
     told = [value.encode() for name, value in parse_qsl(urlsplit(delivery.url).query) if name == parameter]
     given = (bearer, delivery.headers.get("x-webhook-secret", "").strip().encode(), basic, basic.partition(b":")[2], *told)
     return [credential for credential in given if credential]
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as it is, as a URL or a form writes it, and as JSON does."""
+    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
 
 
 def document(response: HttpResponse) -> Any:

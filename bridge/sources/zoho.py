@@ -137,6 +137,7 @@ class Zoho(OAuthSource):
     )
     settings_type = ZohoSettings
     looked_up = frozenset(_NAMES)
+    stage_fields = _STAGES
     lookup_pause = 60
 
     settings: ZohoSettings
@@ -206,10 +207,6 @@ class Zoho(OAuthSource):
             entity = Entity("contact", contact_id)
             person = _record((yield self._get(entity)), entity)
         return with_people(event, [self._person(entity.type, entity.id, person)])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
 
     def subscription(self, now: datetime) -> Subscription | None:
         """Subscribing again is how a channel is renewed. Related records are left out: they say that another one has changed."""

@@ -293,6 +293,15 @@ def test_a_redelivery_gives_the_same_keys(sample):
     assert keys_of(adapter.parse(redelivery)) == keys_of(adapter.parse(sample.delivery(adapter)))
 
 
+@each_kind
+def test_who_tells_stages_and_looks_up_says_where_the_stage_of_today_stands(kind):
+    adapter = kinds()[kind]
+    told = {event["event"]["type"] for sample in SAMPLES if sample.kind == kind for event in sample.expected["events"]}
+
+    if adapter.look_up is not Source.look_up and any(each.endswith(".stage_changed") for each in told):
+        assert adapter.stage_fields or adapter.stage_now is not Source.stage_now
+
+
 def redelivered(sample: Sample, changes: dict[str, Any]) -> bytes:
     media_type = sample.content_type.partition(";")[0]
     if media_type == FORM:
