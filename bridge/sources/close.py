@@ -33,7 +33,7 @@ from pydantic import SecretStr, field_validator
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, unique
-from bridge.signing import TOLERANCE, any_equal, check_age, hmac_sha256
+from bridge.signing import TOLERANCE, any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
 from bridge.sources.values import answer_about, first, mapping, moment, refs, retry_after, rows, text, with_people
@@ -122,7 +122,7 @@ class Close(Source):
     def verify(self, delivery: Delivery, now: datetime) -> None:
         """The key is what the hexadecimal stands for. Whether Close signs a retry anew is written nowhere: see ``allow_old``."""
         given, timestamp = (delivery.headers.get(f"close-sig-{name}", "").strip() for name in ("hash", "timestamp"))
-        if not given or not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 11:
+        if not given or not is_time(timestamp, 11):
             raise Unverified(Refusal.MISSING, "no close-sig-hash header, or no close-sig-timestamp in seconds")
         if not any_equal([self._signature(secret, timestamp, delivery.body) for secret in self.require_secret()], given.lower()):
             raise Unverified(Refusal.WRONG_SIGNATURE, "close-sig-hash does not match")

@@ -32,7 +32,7 @@ from zoneinfo import available_timezones
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, present, to_ms, unique
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
 from bridge.sources.values import answer, answer_about, fingerprint, first, gone, joined, listed, mapping, moment, refs, rows, text, with_people
@@ -219,7 +219,7 @@ class HubSpot(Source):
 
     def _verify_v3(self, delivery: Delivery, now: datetime) -> None:
         timestamp = delivery.headers.get("x-hubspot-request-timestamp", "").strip()
-        if not timestamp.isdecimal() or len(timestamp) > 14:
+        if not is_time(timestamp, 14):
             raise Unverified(Refusal.MISSING, "no X-HubSpot-Request-Timestamp header in milliseconds")
         message = self._v3_message(delivery.method, delivery.url, delivery.body, timestamp)
         expected = [base64.b64encode(hmac_sha256(secret.encode(), message)) for secret in self.require_secret()]

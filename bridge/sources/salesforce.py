@@ -36,7 +36,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, from_ms, iso, to_ms
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json, starts_with, xml_root
 from bridge.sources.oauth import OAuthSettings, OAuthSource, token_request
@@ -238,7 +238,7 @@ class Salesforce(OAuthSource):
 
     def _verify_signature(self, delivery: Delivery, now: datetime) -> None:
         timestamp = delivery.headers.get(_TIMESTAMP.lower(), "").strip()
-        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 14:
+        if not is_time(timestamp, 14):
             raise Unverified(Refusal.MISSING, f"no {_TIMESTAMP} header in milliseconds")
         expected = [_signature(secret, timestamp, delivery.body) for secret in self.require_secret()]
         if not any_equal(expected, delivery.headers[_SIGNATURE.lower()].strip()):

@@ -26,7 +26,7 @@ from pydantic import SecretStr, field_validator
 from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
 from bridge.model import Delivery, Entity, Event, Unparsed, iso
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources import shapes
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
@@ -67,7 +67,7 @@ class StandardWebhooks(Source):
         message_id, timestamp, signatures = _signed_headers(delivery.headers)
         if "." in message_id:
             raise Unverified(Refusal.WRONG_SIGNATURE, "webhook-id has a dot, so that what is signed could be read in two ways")
-        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 11:
+        if not is_time(timestamp, 11):
             raise Unverified(Refusal.MISSING, "webhook-timestamp is not a time in seconds")
         message = f"{message_id}.{timestamp}.".encode() + delivery.body
         given = [signature.partition(",")[::2] for signature in signatures.split()]

@@ -29,7 +29,7 @@ from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, to_ms
 from bridge.phones import to_e164
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
 from bridge.sources.values import answer, fingerprint, first, gone, joined, mapping, moment, refs, rows, text, with_people
@@ -146,7 +146,7 @@ class Twenty(Source):
         if not given:
             raise Unverified(Refusal.MISSING, "no X-Twenty-Webhook-Signature header: give the webhook a secret in Twenty")
         timestamp = delivery.headers.get("x-twenty-webhook-timestamp", "").strip()
-        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 14:
+        if not is_time(timestamp, 14):
             raise Unverified(Refusal.MISSING, "no X-Twenty-Webhook-Timestamp header in milliseconds")
         expected = [_signature(secret, timestamp, delivery.body) for secret in self.require_secret()]
         if not any_equal(expected, given.lower()):
