@@ -9,7 +9,7 @@ from typing import Any
 from bridge.calls import call_request, cancel_request, shown
 from bridge.deciding import FOR_GOOD, Outlook, Policy, said_no, weigh
 from bridge.errors import LookupFailed, Unreadable, Unverified
-from bridge.ingest import read, unreadable
+from bridge.ingest import read, told_apart, unreadable
 from bridge.keys import cancel_key, event_key
 from bridge.ledger import Beginning, Blocked, Ledger, NewEntry, call_gate
 from bridge.ledger.layout import qualify
@@ -58,7 +58,8 @@ class Explainer:
     def _parsed(self, source: Source, parsed: Event | Unparsed, delivery: Delivery, now: datetime) -> dict[str, Any]:
         if isinstance(parsed, Unparsed):
             return _unread(unreadable(source, parsed, delivery))
-        key = event_key(source.name, parsed.id)
+        event = told_apart(parsed)
+        key = event_key(source.name, event.id)
         outlook = self._foreseen(weigh(parsed, self.policy, now, source.prospect(parsed)), parsed, key, now)
         decision = {
             "status": outlook.status.value,
@@ -67,7 +68,7 @@ class Explainer:
             "trace": list(outlook.decision.trace),
             "requests": self._requests(source, parsed, outlook, key),
         }
-        return {"event": parsed.document(), "event_key": key, "fact_key": parsed.fact, "decision": decision}
+        return {"event": event.document(), "event_key": key, "fact_key": event.fact, "decision": decision}
 
     def _foreseen(self, outlook: Outlook, event: Event, key: str, now: datetime) -> Outlook:
         """With what the last gate would say: stop marks, facts told before, cooldowns, the do-not-call list."""

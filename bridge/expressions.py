@@ -1,12 +1,13 @@
 """JMESPath over the event document: compiled once, and able to say which parts of the document it needs."""
 
 from collections.abc import Container, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
+from pydantic import BeforeValidator
 
 # The library compares and searches with Python's own operators, which refuse what they cannot compare: a number and a text, say.
 _FAILURES = (JMESPathError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
@@ -58,6 +59,21 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def _compiled(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"'{value}' is no JMESPath; a constant is written in backticks or quotes, such as \"'gold'\"")
+    try:
+        return Expression(value)
+    except ValueError as error:
+        raise ValueError(f"bad JMESPath: {error}") from error
+
+
+JMESPath = Annotated[Expression, BeforeValidator(_compiled)]
+"""A setting that is an expression. Its model needs ``arbitrary_types_allowed``."""
 
 
 def truthy(value: Any) -> bool:

@@ -84,7 +84,7 @@ class Ingest:
             return unreadable(source, parsed, delivery)
         outlook = weigh(parsed, self.policy, delivery.received_at, source.prospect(parsed))
         ended = outlook.status is Status.IGNORED
-        event = _told_apart(parsed)
+        event = told_apart(parsed)
         return NewEntry(
             key=event_key(source.name, event.id),
             claim=event_key(source.name, parsed.id),
@@ -137,7 +137,7 @@ def unreadable(source: Source, unparsed: Unparsed, delivery: Delivery) -> NewEnt
     return NewEntry(key=event_key(source.name, event.id), status=Status.FAILED, reason=reason, event=event)
 
 
-def _told_apart(event: Event) -> Event:
+def told_apart(event: Event) -> Event:
     """An event whose id is good for a time only gets the time it came, so that the next one has a record of its own."""
     return replace(event, id=f"{event.id}@{to_ms(event.received_at)}") if event.window else event
 

@@ -12,23 +12,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from bridge.expressions import Expression, truthy
+from bridge.expressions import Expression, JMESPath, truthy
 from bridge.model import Prospect
 from bridge.quantities import Duration, TimeOfDay
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def _expression(value: Any) -> Expression:
-    if isinstance(value, Expression):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"'{value}' is no JMESPath; a constant is written in backticks or quotes, such as \"'gold'\"")
-    try:
-        return Expression(value)
-    except ValueError as error:
-        raise ValueError(f"bad JMESPath: {error}") from error
 
 
 def _names(value: Any) -> Any:
@@ -38,7 +27,6 @@ def _names(value: Any) -> Any:
 _LEARNABLE = frozenset({"contact", "fields"})
 """What a look-up can add to an event document; what else a payload does not tell, nobody will."""
 
-JMESPath = Annotated[Expression, BeforeValidator(_expression)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 

@@ -24,6 +24,11 @@ def any_equal(expected: Iterable[bytes | str], given: bytes | str) -> bool:
     return found
 
 
+def is_time(written: str, digits: int) -> bool:
+    """Whether a header is a plain number of at most so many digits: 11 hold every second, 14 every millisecond that a date can have."""
+    return written.isascii() and written.isdecimal() and len(written) <= digits
+
+
 def check_age(signed_at: datetime, now: datetime, tolerance: timedelta = TOLERANCE) -> None:
     """Raise ``Unverified`` (stale or future) when the signed time is too far from now.
 

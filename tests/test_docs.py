@@ -14,7 +14,6 @@ from bridge.config import Config, load
 from bridge.model import Delivery, Status
 from bridge.sources import kinds
 
-OF_ANOTHER_FORM = {"CLOSE_SIGNATURE_KEY": "0f" * 32}
 OF_ANOTHER_FORM = {"CLOSE_SIGNATURE_KEY": "0f" * 32, "PIPEDRIVE_SECRET": "user:password"}
 HEADINGS = ("In the CRM", "In the configuration", "What it sends", "Scopes and limits", "Does it work?")
 ROOT = Path(__file__).parents[1]

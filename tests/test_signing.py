@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Refusal, Unverified
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -37,3 +37,20 @@ def test_a_signature_is_good_for_five_minutes_either_way(seconds, refusal):
         with pytest.raises(Unverified) as refused:
             check_age(signed_at, NOW)
         assert refused.value.refusal is refusal
+
+
+@pytest.mark.parametrize(
+    ("written", "digits", "expected"),
+    [
+        ("1795423200", 11, True),
+        ("1795423200123", 14, True),
+        ("1795423200123", 11, False),
+        ("", 11, False),
+        ("-1", 11, False),
+        ("1.5", 11, False),
+        ("١٧", 11, False),
+        ("soon", 11, False),
+    ],
+)
+def test_a_time_is_a_plain_number_that_a_date_can_hold(written, digits, expected):
+    assert is_time(written, digits) is expected

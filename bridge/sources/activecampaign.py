@@ -27,10 +27,10 @@ from urllib.parse import quote
 
 from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_fields
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.bodies import FORM, read_fields
+from bridge.sources.values import answer, fingerprint, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _TYPES = {
     "subscribe": "contact.created",
@@ -47,6 +47,7 @@ _PATHS = {"deal": "deals", "contact": "contacts"}
 _STAGE_MOVES = frozenset({"d_stageid", "stageid", "stage"})
 _ONE_EDIT = timedelta(minutes=5)
 _WITHOUT_A_TIME = timedelta(hours=1)
+_STAGES = {"deal": "stage"}  # as the API calls it
 _GONE = "No Result found"
 
 
@@ -108,6 +109,8 @@ class ActiveCampaign(Source):
         api_token="the API key of a user",  # noqa: S106 -- the same
     )
     settings_type = ActiveCampaignSettings
+    looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=5, seconds=1)  # of the account, whatever else asks
 
     settings: ActiveCampaignSettings
@@ -130,13 +133,13 @@ class ActiveCampaign(Source):
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
-        return Signed(body, self.with_secret_in_url(url), {"Content-Type": "application/x-www-form-urlencoded"})
+        return Signed(body, self.with_secret_in_url(url), {"Content-Type": FORM})
 
     def could_become(self, event: Event) -> Sequence[str]:
         return ("deal.stage_changed",) if event.type == "deal.updated" and "stage" in _updated_fields(event.fields) else ()
 
     def can_look_up(self, event: Event) -> bool:
-        return event.entity is not None and event.entity.type in _PATHS and bool(self.api_token and self.settings.api_base)
+        return super().can_look_up(event) and self.settings.api_base is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; deal → its log, where that may tell a move, and its contact. Whole records, whatever fields are ``wanted``."""
@@ -150,16 +153,10 @@ class ActiveCampaign(Source):
                 event = self._moved(event, answer((yield self._get(who, "/dealActivities?limit=100"))))
             event, contact_id = event.knowing(fields=record), text(record.get("contact"))
             if contact_id is None:
-                return replace(event, contact=None)
+                return with_people(event, [])
             who = Entity("contact", contact_id)
             record = _found((yield self._get(who)), who)
-        contact = self._person(record, who.id)
-        fields = record if who == event.entity else None
-        return event.knowing(contact=keeping(contact, event.contact), refs=(who.ref, *phone_refs(contact)), fields=fields)
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stage"))
+        return with_people(event.knowing(fields=record if who == event.entity else None), [self._person(record, who.id)])
 
     def probe(self) -> HttpRequest | None:
         return self._ask("contacts?limit=1") if self.api_token and self.settings.api_base else None
@@ -167,7 +164,6 @@ class ActiveCampaign(Source):
     def _event(self, notice: _Notice, person: Mapping[str, Any], delivery: Delivery) -> Event:
         contact_id = text(person.get("id")) or text(notice.record.get("contactid"))
         contact = self._person(person, contact_id) if contact_id else None
-        people = [f"contact:{contact_id}"] if contact_id else []
         return Event(
             source=self.name,
             kind=self.kind,
@@ -177,7 +173,7 @@ class ActiveCampaign(Source):
             received_at=delivery.received_at,
             occurred_at=notice.occurred_at,
             entity=notice.entity,
-            refs=unique((notice.entity.ref, *people, *phone_refs(contact))),
+            refs=refs(notice.entity, contact),
             contact=contact,
             fields={**{name: value for name, value in notice.told.items() if name not in _RECORDS}, **notice.record},
             window=notice.window,
@@ -189,9 +185,8 @@ class ActiveCampaign(Source):
 
     def _person(self, person: Mapping[str, Any], person_id: str) -> Contact:
         """Webhooks and the API spell it differently."""
-        parts = [text(person.get(ours)) or text(person.get(theirs)) for ours, theirs in (("first_name", "firstName"), ("last_name", "lastName"))]
-        name = " ".join(part for part in parts if part)
-        return self.contact(person.get("phone"), id=person_id, name=name or None, email=text(person.get("email")))
+        name = joined(person.get("first_name") or person.get("firstName"), person.get("last_name") or person.get("lastName"))
+        return self.contact(person.get("phone"), id=person_id, name=name, email=text(person.get("email")))
 
     def _moved(self, event: Event, log: Mapping[str, Any]) -> Event:
         """The event as a change of stage, where the deal's log has a move to the stage it told, at the time it told."""
@@ -213,15 +208,13 @@ class ActiveCampaign(Source):
 def _updated_fields(told: Mapping[str, Any]) -> list[str]:
     """A list, or an object where its numbers have gaps."""
     values = told.get("updated_fields")
-    listed = values if isinstance(values, list) else mapping(values).values()
-    return [name for each in listed if (name := text(each))]
+    return [name for each in listed(values) or mapping(values).values() if (name := text(each))]
 
 
 def _moves(log: Mapping[str, Any]) -> dict[datetime, Stage]:
     """When a deal was moved, and from where to where. What the log calls a move is told by integrations, not by the documentation."""
-    rows = log.get("dealActivities")
     found: dict[datetime, Stage] = {}
-    for row in map(mapping, rows if isinstance(rows, list) else []):
+    for row in rows(log.get("dealActivities")):
         at, old = moment(row.get("cdate")), text(row.get("dataOldval"))
         if at and text(row.get("dataType")) in _STAGE_MOVES:
             found[at] = Stage(after=text(row.get("dataAction")), before=old if old != "0" else None)
@@ -231,10 +224,10 @@ def _moves(log: Mapping[str, Any]) -> dict[datetime, Stage]:
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. Only ActiveCampaign's own words mean that it is gone: a wrong ``api_base`` answers 404 as well."""
     if response.status == 404 and _GONE in response.body:
-        raise LookupFailed(f"{entity.ref} does not exist in ActiveCampaign any more", final=True)
+        raise gone(entity.ref, "ActiveCampaign")
     record = mapping(answer(response).get(entity.type))
     if not record:
         raise LookupFailed(f"ActiveCampaign answered {response.status} without the record: check api_base")
     if text(record.get("deleted")) == "1":
-        raise LookupFailed(f"{entity.ref} does not exist in ActiveCampaign any more", final=True)
+        raise gone(entity.ref, "ActiveCampaign")
     return record

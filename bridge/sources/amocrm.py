@@ -31,27 +31,27 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from bridge import keys
-from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, unique
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_fields
+from bridge.sources.bodies import FORM, read_fields
 from bridge.sources.oauth import OAuthSettings, OAuthSource
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, restated, rows, text, with_people
 
 _ENTITIES = {"leads": "lead", "contacts": "contact"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
 _ACTIONS = {"add": "created", "update": "updated", "status": "updated", "responsible": "updated", "restore": "updated", "delete": "deleted"}
 _INCOMING = {"add": "created", "update": "updated", "accept": "updated", "decline": "deleted", "delete": "deleted"}
 _ONCE = frozenset({"add", "accept", "decline"})
+_STAGES = {"lead": "status_id"}
 _RETRIES = timedelta(hours=3)
 _FRESH = timedelta(minutes=5)
-_PAUSE = 5.0
 _UNCALLED = frozenset({"FAX"})
 
 
@@ -61,7 +61,7 @@ class AmoCrmSettings(OAuthSettings):
     ``api_token`` is a long-lived token; an integration's keys come with the ``redirect_uri`` it was made with.
     """
 
-    account: str | None = None
+    account: Annotated[str, AfterValidator(str.lower)] | None = None
     api_base: ApiBase | None = None
     redirect_uri: str | None = None
 
@@ -108,16 +108,17 @@ class AmoCrm(OAuthSource):
         api_token="a long-lived token, or an integration's keys",  # noqa: S106 -- the same
     )
     settings_type = AmoCrmSettings
+    looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=7, seconds=1)  # of one integration; who goes on regardless is blocked
+    lookup_pause = 5
 
     settings: AmoCrmSettings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The secret first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
         del now
         self.verify_shared_secret(delivery)
-        if self.settings.account is not None:
-            self._verify_account(delivery, self.settings.account.lower())
+        self.verify_account("account", self.settings.account, lambda: _accounts(mapping(read_fields(delivery.body))))
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = mapping(read_fields(delivery.body))
@@ -134,11 +135,7 @@ class AmoCrm(OAuthSource):
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
-        return Signed(body, self.with_secret_in_url(url), {"Content-Type": "application/x-www-form-urlencoded"})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
+        return Signed(body, self.with_secret_in_url(url), {"Content-Type": FORM})
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; lead → its main contact. A record is told whole, whatever is ``wanted``."""
@@ -153,25 +150,16 @@ class AmoCrm(OAuthSource):
             event = _after(event, lead).knowing(fields=_spelled(lead), refs=[f"contact:{person}" for person in people])
             person_id = next(iter(people), None)
         if person_id is None:  # a lead may be given its contact later; an incoming one has told whom it came from
-            return event if "uid" in event.fields else replace(event, contact=None)
+            return event if "uid" in event.fields else with_people(event, [])
         someone = Entity("contact", person_id)
         person = _found((yield self._get(someone)), someone)
-        contact = self._person(person, person_id)
-        refs = (someone.ref, *phone_refs(contact))
-        return event.knowing(contact=keeping(contact, event.contact), refs=refs, fields=_spelled(person) if entity == someone else None)
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("status_id"))
+        return with_people(event.knowing(fields=_spelled(person) if entity == someone else None), [self._person(person, person_id)])
 
     def probe(self) -> HttpRequest | None:
         return self._ask("account") if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
-        """429 is no JSON and names no time. Who goes on regardless has its address blocked, which is the 403."""
-        if response.status == 429:
-            wait = seconds(response.headers.get("retry-after")) or _PAUSE
-            raise LookupFailed(f"{self.title} answered 429: too many requests", retry_after=wait)
+        """Who asks on after a 429 has its address blocked, which is the 403."""
         if response.status == 403:
             raise LookupFailed(f"{self.title} answered 403: it has blocked this address, or the token may not read this", parked=True)
         if response.status == 402:
@@ -179,19 +167,8 @@ class AmoCrm(OAuthSource):
         super().judge(response)
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"client_id": client_id, "client_secret": client_secret, "redirect_uri": self.settings.redirect_uri}
-        body = json.dumps({**told, "grant_type": "refresh_token", "refresh_token": refresh_token})
+        body = json.dumps({**self.grant(refresh_token), "redirect_uri": self.settings.redirect_uri})
         return HttpRequest("POST", f"{self.settings.api_base}/oauth2/access_token", {"Content-Type": "application/json"}, body)
-
-    def _verify_account(self, delivery: Delivery, expected: str) -> None:
-        try:
-            account = mapping(mapping(read_fields(delivery.body)).get("account"))
-        except Unreadable:
-            return
-        given = [value.lower() for name in ("id", "subdomain") if (value := text(account.get(name)))]
-        if expected not in given:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"account is {' or '.join(given) or 'not told'}, and the source takes {expected}")
 
     def _read(self, element: tuple[str, str, Any], body: Mapping[str, Any], delivery: Delivery) -> Event | Unparsed:
         name, action, item = element
@@ -200,7 +177,6 @@ class AmoCrm(OAuthSource):
             return Unparsed(fingerprint(element), f"{name}[{action}] without the id of a record")
         account, entity = _account(body, notice.told), notice.entity
         contact = self._contact_of(notice)
-        person = [f"contact:{contact.id}"] if contact and contact.id else []
         return Event(
             source=self.name,
             kind=self.kind,
@@ -210,7 +186,7 @@ class AmoCrm(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=moment(notice.time),
             entity=entity,
-            refs=unique((*([entity.ref] if entity else []), *notice.others, *person, *phone_refs(contact))),
+            refs=unique((*refs(entity), *notice.others, *refs(contact))),
             stage=notice.stage,
             contact=contact,
             fields=notice.told,
@@ -226,10 +202,10 @@ class AmoCrm(OAuthSource):
         return contact if contact.document() else None
 
     def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact:
-        emails = [email for row in _values(person, "EMAIL") if (email := text(row.get("value")))]
-        rows = [row for row in _values(person, "PHONE") if _label(row) not in _UNCALLED]
-        phones = [row.get("value") for row in sorted(rows, key=lambda row: _label(row) != "MOB")]
-        return self.contact(*phones, id=person_id, name=text(person.get("name")), email=next(iter(emails), None))
+        numbers = [row for row in _values(person, "PHONE") if _label(row) not in _UNCALLED]
+        phones = [row.get("value") for row in sorted(numbers, key=lambda row: _label(row) != "MOB")]
+        email = first(row.get("value") for row in _values(person, "EMAIL"))
+        return self.contact(*phones, id=person_id, name=text(person.get("name")), email=email)
 
     def _get(self, entity: Entity, query: str = "") -> HttpRequest:
         return self._ask(f"{_PATHS[entity.type]}/{quote(entity.id, safe='')}{query}")
@@ -241,8 +217,12 @@ class AmoCrm(OAuthSource):
 
 def _account(body: Mapping[str, Any], told: Mapping[str, Any]) -> str | None:
     """The id, which never changes; old bodies have the subdomain alone, and some examples neither but in the record."""
+    return first((*_accounts(body), told.get("account_id")))
+
+
+def _accounts(body: Mapping[str, Any]) -> Sequence[str]:
     account = mapping(body.get("account"))
-    return text(account.get("id")) or (text(account.get("subdomain")) or "").lower() or text(told.get("account_id"))
+    return [(text(account.get(name)) or "").lower() for name in ("id", "subdomain")]
 
 
 def _notice(name: str, action: str, told: Mapping[str, Any]) -> _Notice | None:
@@ -253,7 +233,8 @@ def _notice(name: str, action: str, told: Mapping[str, Any]) -> _Notice | None:
     if kind not in _PATHS or action not in _ACTIONS:
         entity = Entity(kind, record_id) if record_id else None
         mark = fingerprint(told)
-        return _Notice(entity=entity, action=None, id=(name, action, mark), happening=(action, mark), told=told)
+        window = None if _time(told, "last_modified", "updated_at") else _RETRIES
+        return _Notice(entity=entity, action=None, id=(name, action, mark), happening=(action, mark), told=told, window=window)
     if record_id is None:
         return None
     return _changed(action, Entity(kind, record_id), told)
@@ -325,19 +306,18 @@ def _after(event: Event, lead: Mapping[str, Any]) -> Event:
         return event
     if text(lead.get("status_id")) != event.stage.after:
         return event
-    record = event.fact.split(":")[:4]  # kind, account, type and id of a record stand first in every fact
-    return replace(event, occurred_at=changed, fact=":".join((*record, keys.join("changed", time))), window=None)
+    return replace(event, occurred_at=changed, fact=restated(event, "changed", time), window=None)
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer; 204 and nothing in it is how amoCRM says that there is none."""
     if response.status == 204:
-        raise LookupFailed(f"{entity.ref} does not exist in amoCRM any more", final=True)
+        raise gone(entity.ref, "amoCRM")
     record = answer(response)
     if text(record.get("id")) is None or response.status >= 300:
         raise LookupFailed(f"amoCRM answered {response.status} without {entity.ref}: is api_base the account's address?")
     if record.get("is_deleted") is True:
-        raise LookupFailed(f"{entity.ref} does not exist in amoCRM any more", final=True)
+        raise gone(entity.ref, "amoCRM")
     return record
 
 
@@ -348,8 +328,8 @@ def _spelled(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _contact_ids(lead: Mapping[str, Any]) -> Sequence[str]:
     """The main contact first."""
-    rows = [mapping(row) for row in _listed(mapping(lead.get("_embedded")).get("contacts"))]
-    return _ids(sorted(rows, key=lambda row: row.get("is_main") is not True))
+    people = rows(mapping(lead.get("_embedded")).get("contacts"))
+    return _ids(sorted(people, key=lambda row: row.get("is_main") is not True))
 
 
 def _listed(value: object) -> Sequence[Any]:
@@ -370,12 +350,12 @@ def _ids(value: object) -> Sequence[str]:
 def _values(person: Mapping[str, Any], code: str) -> Sequence[Mapping[str, Any]]:
     """The values of a field, in webhooks and in the API: objects, or bare texts."""
     told = _listed(person.get("custom_fields") or person.get("custom_fields_values"))
-    rows = [row for row in map(mapping, told) if row.get("code", row.get("field_code")) == code]
-    return [value if isinstance(value, Mapping) else {"value": value} for row in rows for value in _listed(row.get("values"))]
+    fields = [field for field in map(mapping, told) if field.get("code", field.get("field_code")) == code]
+    return [value if isinstance(value, Mapping) else {"value": value} for field in fields for value in _listed(field.get("values"))]
 
 
 def _label(value: Mapping[str, Any]) -> str | None:
-    return text(value.get("enum_code")) or text(value.get("enum"))
+    return first((value.get("enum_code"), value.get("enum")))
 
 
 def _time(told: Mapping[str, Any], *names: str) -> str | None:

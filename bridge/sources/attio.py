@@ -23,7 +23,6 @@ import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -35,7 +34,7 @@ from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResp
 from bridge.signing import any_equal, hmac_sha256
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, rows, text, with_people
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIED = ("parent", "duplicate")
@@ -119,6 +118,7 @@ class Attio(Source):
     )
     settings_type = AttioSettings
     lookup_rate = Rate(count=20, seconds=1)  # a fifth of what Attio allows for reading
+    lookup_pause = 1
 
     settings: AttioSettings
 
@@ -163,8 +163,8 @@ class Attio(Source):
         if event.occurred_at is None:
             event = yield from self._timed(event, entity, record)
         if entity.type == "contact":
-            return self._with_people(event, [self._person(_values(record), entity.id)])
-        return self._with_people(event, (yield from self._people_of(event, record)))
+            return with_people(event, [self._person(_values(record), entity.id)])
+        return with_people(event, (yield from self._people_of(event, record)))
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """The status of the attribute that the event was about."""
@@ -174,11 +174,6 @@ class Attio(Source):
 
     def probe(self) -> HttpRequest | None:
         return self._get("objects") if self.api_token else None
-
-    def judge(self, response: HttpResponse) -> None:
-        if response.status == 429:
-            raise LookupFailed("Attio answered 429: too many requests", retry_after=_wait(response.headers))
-        super().judge(response)
 
     def _event(self, element: Any, place: int, delivery: Delivery) -> Event | Unparsed:
         key = delivery.headers.get("idempotency-key", "").strip()
@@ -195,7 +190,7 @@ class Attio(Source):
             fact=self._fact(notice.told, *happening),
             received_at=delivery.received_at,
             entity=notice.entity,
-            refs=unique([each.ref for each in (notice.entity, *notice.tied) if each]),
+            refs=refs(notice.entity, *notice.tied),
             contact=notice.person,
             fields=notice.told,
             window=None if key or notice.once else _UNKEYED,
@@ -232,12 +227,12 @@ class Attio(Source):
         attribute = text(event.fields.get("attribute_id"))
         if attribute is None:
             return replace(event, occurred_at=moment(record.get("created_at")) if event.type.endswith(".created") else None)
-        rows = [row for told in _values(record).values() for row in _rows(told) if _status(row.get("status")).get("attribute_id") == attribute]
-        rows = rows or _rows(answer((yield self._get(*_place(event.fields), "attributes", attribute, "values"))).get("data"))
-        times = [at for row in rows if (at := moment(row.get("active_from")))]
+        held = [row for told in _values(record).values() for row in rows(told) if _status(row.get("status")).get("attribute_id") == attribute]
+        held = held or rows(answer((yield self._get(*_place(event.fields), "attributes", attribute, "values"))).get("data"))
+        times = [at for row in held if (at := moment(row.get("active_from")))]
         if not times:  # it was emptied, or is gone
             return event
-        status = text(_status(rows[0].get("status")).get("status_id")) if entity.type in _STAGED else None
+        status = text(_status(held[0].get("status")).get("status_id")) if entity.type in _STAGED else None
         fact = self._fact(event.fields, *((f"stage→{status}",) if status else ("updated", attribute)), iso(max(times)))
         event = replace(event, fact=fact, occurred_at=max(times), window=None)
         return replace(event, type=f"{entity.type}.stage_changed", stage=Stage(after=status)) if status else event
@@ -261,18 +256,11 @@ class Attio(Source):
             return [parent_id]
         if parent and parent_id:
             values = _values(_found((yield self._get("objects", parent, "records", parent_id)), f"{parent}:{parent_id}"))
-        return [found for slug in self.settings.people_in for row in _rows(values.get(slug)) if (found := text(row.get("target_record_id")))]
-
-    def _with_people(self, event: Event, people: Sequence[Contact]) -> Event:
-        """The first with a number is the one to call, nobody where there are none; all of them are refs."""
-        chosen = next((person for person in people if person.phone), people[0] if people else None)
-        refs = [ref for person in people for ref in (*([f"contact:{person.id}"] if person.id else []), *phone_refs(person))]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, event.contact))
+        return [found for slug in self.settings.people_in for row in rows(values.get(slug)) if (found := text(row.get("target_record_id")))]
 
     def _person(self, values: Mapping[str, Any], contact_id: str | None = None) -> Contact:
-        emails = [email for value in _of_type(values, "email-address") if (email := text(value))]
-        name = next((text(_value(row)) for row in _rows(values.get("name"))), None)
-        return self.contact(*_of_type(values, "phone-number"), id=contact_id, name=name, email=emails[0] if emails else None)
+        name, email = first(map(_value, rows(values.get("name")))), first(_of_type(values, "email-address"))
+        return self.contact(*_of_type(values, "phone-number"), id=contact_id, name=name, email=email)
 
     def _get(self, *path: str) -> HttpRequest:
         url = "/".join([self.settings.api_base, "v2", *(quote(part, safe="") for part in path)])
@@ -299,28 +287,12 @@ def _record(response: HttpResponse) -> Mapping[str, Any] | None:
 def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:
     record = _record(response)
     if record is None:
-        raise LookupFailed(f"{ref} does not exist in Attio any more", final=True)
+        raise gone(ref, "Attio")
     return record
-
-
-def _wait(headers: Mapping[str, str]) -> float:
-    """``Retry-After`` is a date, usually that of the next second; how far off it is, the answer's own ``Date`` tells."""
-    told = seconds(headers.get("retry-after"))
-    if told is not None:
-        return told
-    try:
-        until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
-        return max((until - now).total_seconds(), 1)
-    except (ValueError, TypeError):
-        return 1
 
 
 def _values(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(record.get("values", record.get("entry_values")))
-
-
-def _rows(value: object) -> list[Mapping[str, Any]]:
-    return [mapping(row) for row in value] if isinstance(value, list) else []
 
 
 def _status(value: object) -> Mapping[str, Any]:
@@ -330,9 +302,9 @@ def _status(value: object) -> Mapping[str, Any]:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes by slug, without what Attio writes around each value."""
-    found = {slug: _rows(rows) for slug, rows in values.items()}
-    several = {slug for slug, rows in found.items() if any(row.get("attribute_type") in _SEVERAL for row in rows)}
-    return {slug: [*map(_value, rows)] if slug in several else next(map(_value, rows), None) for slug, rows in found.items()}
+    found = {slug: rows(told) for slug, told in values.items()}
+    several = {slug for slug, held in found.items() if any(row.get("attribute_type") in _SEVERAL for row in held)}
+    return {slug: [*map(_value, held)] if slug in several else next(map(_value, held), None) for slug, held in found.items()}
 
 
 def _value(row: Mapping[str, Any]) -> Any:
@@ -342,4 +314,4 @@ def _value(row: Mapping[str, Any]) -> Any:
 
 
 def _of_type(values: Mapping[str, Any], attribute_type: str) -> list[Any]:
-    return [_value(row) for rows in values.values() for row in _rows(rows) if row.get("attribute_type") == attribute_type]
+    return [_value(row) for told in values.values() for row in rows(told) if row.get("attribute_type") == attribute_type]

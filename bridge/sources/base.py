@@ -2,32 +2,33 @@
 
 An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
 adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map),
-and of this package ``bodies``, ``values`` and, where the CRM's tokens expire, ``oauth``.
+and of this package ``bodies``, ``values``, where the CRM's tokens expire ``oauth``, and where senders write as they like ``shapes``.
 """
 
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import quote
 
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
-from bridge.errors import LookupFailed, Refusal, Unverified
+from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Prospect, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
 from bridge.signing import any_equal
-from bridge.sources.values import basic_credentials, seconds
+from bridge.sources.values import credentials, retry_after, spellings, text
 
 Lookup = Generator[HttpRequest, HttpResponse, Event]
 """A conversation with the CRM's API that the worker holds: the adapter yields requests, is sent the answers, returns the event enriched."""
 
 HIDDEN = "***"
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-webhook-secret", "x-api-key"})
+_SHORTEST = 8  # what a CRM calls a secret and is shorter is found in ids and dates as well: cutting it out would tear the body apart
 _URL_SECRET = "token"  # noqa: S105 -- the name of a parameter
 _TOKEN_IN_URL = re.compile(r"([?&](?:token|secret|key|code|access_token|auth)=)[^&#]+", re.IGNORECASE)
 
@@ -81,11 +82,14 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+OneOrMore = BeforeValidator(_as_list)
+"""Before a setting that is a list: one value may stand without its brackets."""
+
 ApiBase = Annotated[str, AfterValidator(_address)]
 """Where look-ups go. Never taken from a body: whoever can send one could have the token sent anywhere."""
 
 Region = Annotated[str, AfterValidator(_region)]
-Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_as_list)]
+Secrets = Annotated[tuple[SecretStr, ...], OneOrMore]
 
 
 class SourceSettings(BaseModel):
@@ -107,12 +111,20 @@ class Source(ABC):
     title: ClassVar[str]
     manual: ClassVar[Manual]
     settings_type: ClassVar[type[SourceSettings]] = SourceSettings
+    looked_up: ClassVar[Container[str]] = ()
+    """The types of record that :meth:`look_up` reads."""
+    stage_fields: ClassVar[Mapping[str, str]] = {}
+    """In which of ``fields`` a look-up finds the stage of a record of this type; for an adapter that tells stages."""
     lookup_rate: ClassVar[Rate] = Rate(count=5, seconds=1)
     """How often the CRM's API may be asked with one token."""
+    lookup_pause: ClassVar[float | None] = None
+    """For how many seconds to leave it alone after a 429 that does not say."""
     strict: ClassVar[bool] = False
     """True where the sender can mend an unreadable body (422); a CRM cannot, so its delivery is kept as failed."""
     sends_again: ClassVar[bool] = True
     """False for a CRM that delivers once and never again, whatever it is answered: what Redis cannot take is kept on disk."""
+    wants_200: ClassVar[bool] = False
+    """True for a CRM that may take every other status than 200 for a failure, and send again."""
     own_types: ClassVar[bool] = False
     """True where the sender names its events as it likes, so that a rule for a type nobody knows is no mistake."""
     signs_url: ClassVar[bool] = False
@@ -144,14 +156,16 @@ class Source(ABC):
         return None
 
     def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply | None:
-        """The answer in the CRM's own form; None for the bridge's JSON."""
-        del receipts, delivery
-        return None
+        """The answer in the CRM's own form; None for the bridge's JSON, which is a 200 or a 202."""
+        del delivery
+        told = {"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]}
+        return Reply(200, json.dumps(told).encode(), {"Content-Type": "application/json"}) if self.wants_200 else None
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """What in this delivery would let its reader act in the CRM or pass for it: cut out before anything is kept. Never raises.
 
-        The configured secrets and the usual headers and URL parameters are cut out in any case.
+        The configured secrets and the usual headers and URL parameters are cut out in any case; what is given here, where it is long
+        enough to be a secret.
         """
         del delivery
         return ()
@@ -167,9 +181,9 @@ class Source(ABC):
         return Prospect(can_look_up=can, types=tuple(self.could_become(event)) if can else ())
 
     def can_look_up(self, event: Event) -> bool:
-        """Whether :meth:`look_up` can say more about this event with the configuration at hand."""
-        del event
-        return False
+        """Whether :meth:`look_up` can say more about this event with the configuration at hand; of a record that is gone it cannot."""
+        known = event.entity is not None and event.entity.type in self.looked_up
+        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Ask the CRM for what the payload left out, and for ``wanted``, the ``fields`` that rules read. Raises ``LookupFailed``."""
@@ -178,9 +192,9 @@ class Source(ABC):
         return event
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
-        """The stage that a record just looked up is in, spelled as in its events; for an adapter that tells stages and looks up."""
-        move = before.stage or fresh.stage
-        return move.after if move else None
+        """The stage that a record just looked up is in, spelled as in its events."""
+        del before
+        return text(fresh.fields.get(self.stage_fields.get(fresh.entity.type if fresh.entity else "", "")))
 
     def superseded(self, before: Event, fresh: Event) -> str | None:
         """For ``recheck``: what has changed in the CRM since the event happened, so that nobody should be called for it any more.
@@ -216,8 +230,8 @@ class Source(ABC):
         if response.status in {401, 403}:
             raise LookupFailed(f"{self.title} refused api_token ({response.status})", parked=True)
         if response.status >= 300 and response.status != 404:
-            too_many = ": too many requests" if response.status == 429 else ""
-            raise LookupFailed(f"{self.title} answered {response.status}{too_many}", retry_after=seconds(response.headers.get("retry-after")))
+            too_many, pause = (": too many requests", self.lookup_pause) if response.status == 429 else ("", None)
+            raise LookupFailed(f"{self.title} answered {response.status}{too_many}", retry_after=retry_after(response) or pause)
 
     # What adapters use.
 
@@ -238,7 +252,7 @@ class Source(ABC):
 
     def verify_shared_secret(self, delivery: Delivery, *, in_url: bool = True) -> None:
         """For a CRM that signs nothing: one of the secrets as ``Authorization: Bearer``, ``X-Webhook-Secret``, Basic, or ``?token=`` in the URL."""
-        given = _shared_secrets(delivery, in_url=in_url)
+        given = credentials(delivery, _URL_SECRET if in_url else None)
         if not given:
             also = ", or as `?token=…` in the URL" if in_url else ""
             raise Unverified(Refusal.MISSING, f"no secret: send it as `Authorization: Bearer …`, `X-Webhook-Secret` or Basic{also}")
@@ -246,14 +260,28 @@ class Source(ABC):
         if not any(any_equal(expected, credential) for credential in given):
             raise Unverified(Refusal.WRONG_SECRET, "the secret is not the configured one")
 
+    def verify_account(self, name: str, expected: str | None, told: Callable[[], Iterable[str | None]]) -> None:
+        """Once the secret is right: where an account is configured, one of those ``told`` by the body must be it.
+
+        A body that cannot be read is left to :meth:`parse`. ``name`` is what the body calls the account.
+        """
+        if expected is None:
+            return
+        try:
+            given = [account for account in told() if account]
+        except Unreadable:
+            return
+        if expected not in given:
+            raise Unverified(Refusal.WRONG_ACCOUNT, f"{name} is {' or '.join(given) or 'not told'}, and the source takes {expected}")
+
     def with_secret_in_url(self, url: str) -> str:
         """The URL to enter at a CRM that can prove itself in no other way."""
         return f"{url}{'&' if '?' in url else '?'}{_URL_SECRET}={quote(self.require_secret()[0], safe='')}"
 
     def storable(self, delivery: Delivery) -> Delivery:
         """The delivery without what nobody must read later; it can still be read by :meth:`parse`, and gives the same events."""
-        found = {secret for secret in (*self.secrets, *self.secrets_in(delivery)) if secret}
-        longest_first = sorted({form for secret in found for form in _spellings(secret)}, key=len, reverse=True)
+        found = {*self.secrets, *(secret for secret in self.secrets_in(delivery) if len(secret) >= _SHORTEST)}
+        longest_first = sorted({form for secret in found for form in spellings(secret)}, key=len, reverse=True)
         body, url = delivery.body, delivery.url
         for secret in longest_first:
             body, url = body.replace(secret.encode(), HIDDEN.encode()), url.replace(secret, HIDDEN)
@@ -265,25 +293,5 @@ class Source(ABC):
 
         ``phone`` is the first that can be read: a note in the first field must not hide the number in the second.
         """
-        spelled = unique([to_e164(phone, self.settings.region) or str(phone).strip() for phone in phones if _filled(phone)])
+        spelled = unique([to_e164(written, self.settings.region) or written for phone in phones if (written := text(phone))])
         return Contact(phone=next(filter(to_e164, spelled), next(iter(spelled), None)), phones=spelled, **known)
-
-
-def _shared_secrets(delivery: Delivery, *, in_url: bool) -> list[bytes]:
-    """Everything that could be the secret: Basic counts whole, and by its password, whatever the user."""
-    authorization = delivery.headers.get("authorization", "").strip()
-    scheme, _, token = authorization.partition(" ")
-    basic = basic_credentials(authorization) or b""
-    bearer = token.strip().encode() if scheme.lower() == "bearer" else b""
-    told = [value.encode() for name, value in parse_qsl(urlsplit(delivery.url).query) if name == _URL_SECRET] if in_url else []
-    given = (bearer, delivery.headers.get("x-webhook-secret", "").strip().encode(), basic, basic.partition(b":")[2], *told)
-    return [credential for credential in given if credential]
-
-
-def _spellings(secret: str) -> set[str]:
-    """As it is, as a URL or a form writes it, and as JSON does."""
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
-
-
-def _filled(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool) and bool(str(value).strip())

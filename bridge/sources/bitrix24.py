@@ -28,7 +28,7 @@ record as ``crm.item.get`` tells it: its own fields as ``stageId``, yours as ``U
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -41,9 +41,9 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_fields
+from bridge.sources.bodies import FORM, read_fields
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
-from bridge.sources.values import answer, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import answer, first, gone, joined, listed, mapping, moment, named_texts, refs, refusal, restated, rows, text, with_people
 
 _EVENT = re.compile(r"ONCRM([A-Z]+?)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
 _ACTIONS = {"ADD": "created", "UPDATE": "updated", "DELETE": "deleted", "MOVETOCATEGORY": "updated"}
@@ -53,7 +53,6 @@ _AT_ONCE = timedelta(minutes=1)
 _LAG = timedelta(minutes=15)
 _PROOF = "auth[application_token]"
 _SECRETS = frozenset({"access_token", "refresh_token", "application_token", "event_token"})
-_SHORTEST = 8  # what is shorter is no token, and cutting it out would tear the body apart
 _OF_A_ROBOT = ("document_id", "document_type", "workflow_id", "code", "properties")
 _UNCALLED = frozenset({"FAX", "PAGER"})
 _WEBHOOK = re.compile(r"https?://[^/?#]+/rest/[0-9]+/[^/?#]+/?")
@@ -127,22 +126,21 @@ class Bitrix24(OAuthSource):
         api_token="the URL of an incoming webhook",  # noqa: S106 -- the same
     )
     settings_type = Bitrix24Settings
+    looked_up = frozenset(_NUMBERS)
+    stage_fields = dict.fromkeys(_STAGED, "stageId")
     lookup_rate = Rate(count=2, seconds=1)  # what every plan bears for ever
 
     settings: Bitrix24Settings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The token of the body, or the secret of the URL; only then the portal, and a body that cannot be read is left to ``parse``."""
+        """The token of the body, or the secret of the URL, which is all that a body that cannot be read has."""
         del now
         try:
-            auth = mapping(_form(delivery.body).get("auth"))
+            token = text(mapping(_form(delivery.body).get("auth")).get("application_token"))
         except Unreadable:
-            self.verify_shared_secret(delivery)
-            return
-        self._verify_secret(delivery, text(auth.get("application_token")))
-        expected, given = self.settings.member_id, text(auth.get("member_id"))
-        if expected is not None and given != expected:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"auth[member_id] is {given}, and the source takes {expected}")
+            token = None
+        self._verify_secret(delivery, token)
+        self.verify_account("auth[member_id]", self.settings.member_id, lambda: [_member(_form(delivery.body))])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = _form(delivery.body)
@@ -156,7 +154,7 @@ class Bitrix24(OAuthSource):
         """A robot's secret is in its URL, every other's in the body."""
         del now
         fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-        names, headers = {name for name, _ in fields}, {"Content-Type": "application/x-www-form-urlencoded"}
+        names, headers = {name for name, _ in fields}, {"Content-Type": FORM}
         if any(name.startswith("document_id") for name in names) and _PROOF not in names:
             return Signed(body, self.with_secret_in_url(url), headers)
         proven = [*(field for field in fields if field[0] != _PROOF), (_PROOF, self.require_secret()[0])]
@@ -165,17 +163,14 @@ class Bitrix24(OAuthSource):
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """Every body carries its own proof, and an application's the tokens of a user."""
         try:
-            return list(_secrets(_form(delivery.body)))
+            told = named_texts(_form(delivery.body))
         except Unreadable:
             return ()
+        return [value.rpartition("|")[2] for name, value in told if name in _SECRETS]  # an event_token names a run and a step before it
 
     def could_become(self, event: Event) -> Sequence[str]:
         record, _, action = event.type.partition(".")
         return (f"{record}.stage_changed",) if record in _STAGED and action == "updated" else ()
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _NUMBERS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record, and the contact of one that has no number of its own. A record is told whole, whatever is ``wanted``."""
@@ -191,14 +186,8 @@ class Bitrix24(OAuthSource):
         if person is None and people:
             first = Entity("contact", people[0])
             person = _found((yield self._get(first)), first)
-        if person is None:  # a deal may be given its contact later, which is an event of its own
-            return replace(event, contact=None)
-        contact = self._person(person, next(iter(people), None))
-        return event.knowing(contact=keeping(contact, event.contact), refs=phone_refs(contact))
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stageId"))
+        # A deal without one may be given its contact later, which is an event of its own.
+        return with_people(event, [self._person(person, next(iter(people), None))] if person else [])
 
     def probe(self) -> HttpRequest | None:
         return self._ask("crm.item.list", entityTypeId=_NUMBERS["contact"], select=["id"], start=-1) if self.api_token else None
@@ -214,9 +203,8 @@ class Bitrix24(OAuthSource):
             super().judge(response)
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"grant_type": "refresh_token", "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        return HttpRequest("GET", f"{self.settings.oauth_base}/oauth/token/?{urlencode(told)}", {"Accept": "application/json"})
+        query = urlencode(self.grant(refresh_token))
+        return HttpRequest("GET", f"{self.settings.oauth_base}/oauth/token/?{query}", {"Accept": "application/json"})
 
     def _verify_secret(self, delivery: Delivery, token: str | None) -> None:
         if token is None:
@@ -240,7 +228,7 @@ class Bitrix24(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=entity,
-            refs=(entity.ref,) if entity else (),
+            refs=refs(entity),
             stage=Stage(after=notice.stage) if notice.stage else None,
             contact=Contact(id=entity.id) if entity and entity.type == "contact" else None,
             fields=notice.fields,
@@ -249,9 +237,8 @@ class Bitrix24(OAuthSource):
 
     def _person(self, person: Mapping[str, Any], contact_id: str | None) -> Contact:
         """Whom the record is about: a contact, or a lead under its own name."""
-        name = " ".join(part for part in (text(person.get("name")), text(person.get("lastName"))) if part)
-        emails = [email for row in _rows(person, "EMAIL") if (email := text(row.get("value")))]
-        return self.contact(*_numbers(person), id=contact_id, name=name or None, email=next(iter(emails), None))
+        name, email = joined(person.get("name"), person.get("lastName")), first(row.get("value") for row in _values(person, "EMAIL"))
+        return self.contact(*_numbers(person), id=contact_id, name=name, email=email)
 
     def _get(self, entity: Entity) -> HttpRequest:
         return self._ask("crm.item.get", entityTypeId=_NUMBERS[entity.type], id=entity.id, useOriginalUfNames="Y")
@@ -321,28 +308,18 @@ def _member(body: Mapping[str, Any]) -> str | None:
     return text(mapping(body.get("auth")).get("member_id"))
 
 
-def _secrets(told: object, name: str = "") -> Iterator[str]:
-    if isinstance(told, Mapping | list):
-        for inner, value in told.items() if isinstance(told, Mapping) else ((name, value) for value in told):
-            yield from _secrets(value, inner)
-    elif name in _SECRETS and isinstance(told, str):
-        secret = told.rpartition("|")[2]  # an event_token names a run and a step before it
-        if len(secret) >= _SHORTEST:
-            yield secret
-
-
 def _after(event: Event, record: Mapping[str, Any]) -> Event:
     """The event, once its record was read: was it a move, and which edit was it?"""
     action, edited = event.type.partition(".")[2], moment(record.get("updatedTime"))
     if action in {"updated", "stage_changed"} and (moved := _moved(event, record)):
         after, before = text(record.get("stageId")), text(record.get("previousStageId"))
         change = Stage(after=after, before=before if before != after else None)
-        fact = _restated(event, f"stage→{after}", iso(moved))
+        fact = restated(event, f"stage→{after}", iso(moved))
         kind = event.type.partition(".")[0]
         return replace(event, type=f"{kind}.stage_changed", stage=change, occurred_at=moved, fact=fact, window=None)
     if action != "updated" or edited is None or "document_id" in event.fields:
         return event
-    return replace(event, fact=_restated(event, "created") if _is_birth(edited, record) else _restated(event, "updated", iso(edited)))
+    return replace(event, fact=restated(event, "created") if _is_birth(edited, record) else restated(event, "updated", iso(edited)))
 
 
 def _moved(event: Event, record: Mapping[str, Any]) -> datetime | None:
@@ -358,15 +335,10 @@ def _is_birth(at: datetime, record: Mapping[str, Any]) -> bool:
     return created is not None and at <= created
 
 
-def _restated(event: Event, *happening: str) -> str:
-    """Another happening to the same record: kind, portal, record type and id stand first in every fact."""
-    return ":".join((*event.fact.split(":")[:4], keys.join(*happening)))
-
-
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. Only Bitrix24's own ``NOT_FOUND`` means that it is gone."""
     if _error(response) == "NOT_FOUND":
-        raise LookupFailed(f"{entity.ref} does not exist in Bitrix24 any more", final=True)
+        raise gone(entity.ref, "Bitrix24")
     record = mapping(mapping(answer(response).get("result")).get("item"))
     if not record:
         raise LookupFailed(f"Bitrix24 answered {response.status} without {entity.ref}")
@@ -375,26 +347,19 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
 
 def _error(response: HttpResponse) -> str:
     """The code of an error; empty where the answer has none."""
-    if response.status < 300:
-        return ""
-    try:
-        return (text(answer(response).get("error")) or "").upper()
-    except LookupFailed:
-        return ""
+    return (text(mapping(refusal(response)).get("error")) or "").upper() if response.status >= 300 else ""
 
 
 def _contact_ids(record: Mapping[str, Any]) -> Sequence[str]:
     """The first is the one to call; 0 is nobody."""
-    others = record.get("contactIds")
-    told = [text(value) for value in (record.get("contactId"), *(others if isinstance(others, list) else ()))]
+    told = [text(value) for value in (record.get("contactId"), *listed(record.get("contactIds")))]
     return unique([value for value in told if value and value != "0"])
 
 
-def _rows(record: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:
-    rows = record.get("fm")
-    return [row for row in rows if isinstance(row, Mapping) and row.get("typeId") == kind] if isinstance(rows, list) else []
+def _values(record: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:
+    return [row for row in rows(record.get("fm")) if row.get("typeId") == kind]
 
 
 def _numbers(record: Mapping[str, Any]) -> Sequence[object]:
-    rows = [row for row in _rows(record, "PHONE") if row.get("valueType") not in _UNCALLED]
-    return [row.get("value") for row in sorted(rows, key=lambda row: row.get("valueType") != "MOBILE")]
+    numbers = [row for row in _values(record, "PHONE") if row.get("valueType") not in _UNCALLED]
+    return [row.get("value") for row in sorted(numbers, key=lambda row: row.get("valueType") != "MOBILE")]

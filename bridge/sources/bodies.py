@@ -15,14 +15,22 @@ from defusedxml.ElementTree import fromstring
 
 from bridge.errors import Unreadable
 
+FORM = "application/x-www-form-urlencoded"
+
 DEEPEST = 50
 """How far a body may nest: no CRM comes near it, and what nests without end takes recursive readers down."""
 
+_BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MOST_FIELDS = 5000
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
+
+
+def starts_with(body: bytes, *starts: bytes) -> bool:
+    """Whether the first character of a body is one of these, past blanks: what it is, where its headers are not to be believed."""
+    return body.removeprefix(_BOM).lstrip().startswith(starts)
 
 
 def read_json(body: bytes) -> Any:
@@ -55,7 +63,7 @@ def read_form(body: bytes) -> Any:
 
 def read_fields(body: bytes) -> Any:
     """A CRM's form, also where something between (an automation tool, a queue, the vendor's own documentation) has made JSON of it."""
-    if body.lstrip()[:1] != b"{":
+    if not starts_with(body, b"{"):
         return read_form(body)
     root: dict[str, Any] = {}
     for name, value in read_json(body).items():
@@ -68,16 +76,22 @@ def read_xml(body: bytes) -> dict[str, Any]:
 
     Zapier sends elements side by side without a root. Where one element holds everything, it is taken for the root.
     """
-    try:
-        written = _DECLARATION.sub("", body.decode("utf-8-sig"), count=1)
-        root = fromstring(f"<root>{written}</root>", forbid_dtd=True)
-    except (ParseError, ValueError) as error:  # defusedxml's refusals are ValueErrors
-        raise Unreadable(f"the body is not XML: {error}") from error
+    root = xml_root(body, wrapped=True)
     children = list(root)
     if not children:
         raise Unreadable("the body is not XML: there is no element in it")
     found = _value(children[0] if len(children) == 1 and len(children[0]) else root, DEEPEST)
     return found if isinstance(found, dict) else {}
+
+
+def xml_root(body: bytes, *, wrapped: bool = False) -> Element:
+    """The root, or one that is put around what has none (``wrapped``). DTDs and entities are refused."""
+    try:
+        written = _DECLARATION.sub("", body.decode("utf-8-sig").strip(), count=1)
+        root: Element = fromstring(f"<root>{written}</root>" if wrapped else written, forbid_dtd=True)
+    except (ParseError, ValueError) as error:  # defusedxml's refusals are ValueErrors
+        raise Unreadable(f"the body is not XML: {error}") from error
+    return root
 
 
 def _path(name: str) -> Sequence[str]:

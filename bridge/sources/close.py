@@ -23,7 +23,7 @@ to call. ``fields`` is the record, and of a change ``changed_fields`` and ``prev
 import base64
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -33,10 +33,10 @@ from pydantic import SecretStr, field_validator
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, unique
-from bridge.signing import TOLERANCE, any_equal, check_age, hmac_sha256
+from bridge.signing import TOLERANCE, any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer_about, first, mapping, moment, refs, retry_after, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -113,6 +113,8 @@ class Close(Source):
         api_token="an API key",  # noqa: S106 -- the same
     )
     settings_type = CloseSettings
+    looked_up = frozenset(_PATHS)
+    stage_fields = dict.fromkeys(_STAGED, "status_id")
     lookup_rate = Rate(count=10, seconds=1)  # half of what the vendor gives as an example for one key; groups of endpoints differ
 
     settings: CloseSettings
@@ -120,7 +122,7 @@ class Close(Source):
     def verify(self, delivery: Delivery, now: datetime) -> None:
         """The key is what the hexadecimal stands for. Whether Close signs a retry anew is written nowhere: see ``allow_old``."""
         given, timestamp = (delivery.headers.get(f"close-sig-{name}", "").strip() for name in ("hash", "timestamp"))
-        if not given or not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 11:
+        if not given or not is_time(timestamp, 11):
             raise Unverified(Refusal.MISSING, "no close-sig-hash header, or no close-sig-timestamp in seconds")
         if not any_equal([self._signature(secret, timestamp, delivery.body) for secret in self.require_secret()], given.lower()):
             raise Unverified(Refusal.WRONG_SIGNATURE, "close-sig-hash does not match")
@@ -144,18 +146,14 @@ class Close(Source):
             fields={**notice.record, **notice.changes},
         )
         if notice.entity.type == "lead":
-            return [self._with_people(event, _rows(notice.record, "contacts"))]
+            return [with_people(event, self._people(notice.record))]
         contact = self._contact_of(notice)
-        return [event.knowing(contact=contact, refs=phone_refs(contact))]
+        return [event.knowing(contact=contact, refs=refs(contact))]
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         timestamp = str(int(now.timestamp()))
         signature = self._signature(self.require_secret()[0], timestamp, body)
         return Signed(body, url, {"Content-Type": "application/json", "close-sig-hash": signature, "close-sig-timestamp": timestamp})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; lead, which has its contacts in it; opportunity → its contact, or its lead where it has none."""
@@ -163,16 +161,11 @@ class Close(Source):
         if event.entity is None or event.entity.type not in _PATHS:
             return event
         record = yield from self._read(event.entity)
-        people: Sequence[Mapping[str, Any]] = [record]
-        if event.entity.type == "lead":
-            people = _rows(record, "contacts")
-        elif event.entity.type == "deal":
+        if event.entity.type == "deal":
             people = yield from self._people_of(record)
-        return self._with_people(event.knowing(fields=record), people)
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("status_id"))
+        else:
+            people = self._people(record) if event.entity.type == "lead" else [self._person(record, event.entity.id)]
+        return with_people(event.knowing(fields=record), people)
 
     def probe(self) -> HttpRequest | None:
         return self._get("lead/?_limit=1&_fields=id") if self.api_token else None
@@ -181,7 +174,7 @@ class Close(Source):
         """429 says when it ends in ``RateLimit``, to the part of a second, and rounded up in ``retry-after``."""
         if response.status == 429:
             told = _RESET.search(response.headers.get("ratelimit", ""))
-            wait = float(told[1]) if told else seconds(response.headers.get("retry-after"))
+            wait = float(told[1]) if told else retry_after(response)
             raise LookupFailed("Close answered 429: too many requests", retry_after=wait)
         super().judge(response)
 
@@ -196,34 +189,23 @@ class Close(Source):
         told = Contact(id=text(notice.record.get("contact_id")), name=text(notice.record.get("contact_name")))
         return told if notice.entity.type == "deal" and told.document() else None
 
-    def _with_people(self, event: Event, people: Sequence[Mapping[str, Any]]) -> Event:
-        """Who was told is still called while they are there; else the first with a number. All of them are refs."""
-        contacts = [self._person(person, number) for person in people if (number := text(person.get("id")))]
-        told = event.contact if event.contact and event.contact.phone else None
-        same = next((contact for contact in contacts if told and contact.id == told.id), None)
-        chosen = same or next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
-        refs = [ref for contact in contacts for ref in (f"contact:{contact.id}", *phone_refs(contact))]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, told))
+    def _people(self, lead: Mapping[str, Any]) -> list[Contact]:
+        return [self._person(person, contact_id) for person in rows(lead.get("contacts")) if (contact_id := text(person.get("id")))]
 
     def _person(self, person: Mapping[str, Any], contact_id: str) -> Contact:
-        numbers = [row.get("phone") for row in _rows(person, "phones") if row.get("type") != "fax"]
-        emails = [email for row in _rows(person, "emails") if (email := text(row.get("email")))]
-        name = text(person.get("name")) or text(person.get("display_name"))
-        return self.contact(*numbers, id=contact_id, name=name, email=emails[0] if emails else None)
+        numbers = [row.get("phone") for row in rows(person.get("phones")) if row.get("type") != "fax"]
+        name, email = first((person.get("name"), person.get("display_name"))), first(row.get("email") for row in rows(person.get("emails")))
+        return self.contact(*numbers, id=contact_id, name=name, email=email)
 
-    def _people_of(self, deal: Mapping[str, Any]) -> Generator[HttpRequest, HttpResponse, Sequence[Mapping[str, Any]]]:
+    def _people_of(self, deal: Mapping[str, Any]) -> Generator[HttpRequest, HttpResponse, list[Contact]]:
         contact_id, lead_id = text(deal.get("contact_id")), text(deal.get("lead_id"))
         if contact_id:
-            return [(yield from self._read(Entity("contact", contact_id)))]
-        return _rows((yield from self._read(Entity("lead", lead_id))), "contacts") if lead_id else []
+            return [self._person((yield from self._read(Entity("contact", contact_id))), contact_id)]
+        return self._people((yield from self._read(Entity("lead", lead_id)))) if lead_id else []
 
     def _read(self, entity: Entity) -> Generator[HttpRequest, HttpResponse, Mapping[str, Any]]:
-        """A record. Only Close's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
         response = yield self._get(f"{_PATHS[entity.type]}/{quote(entity.id, safe='')}/")
-        record = answer(response)
-        if response.status == 404:
-            raise LookupFailed(f"{entity.ref} does not exist in Close any more", final=True)
-        return record
+        return answer_about(response, entity.ref, self.title)
 
     def _get(self, what: str) -> HttpRequest:
         credentials = base64.b64encode(f"{self.api_token}:".encode()).decode()
@@ -272,8 +254,3 @@ def _refs(notice: _Notice) -> tuple[str, ...]:
     person = text(notice.record.get("contact_id")) if notice.entity.type == "deal" else None
     tied = [("lead", notice.absorbed), ("lead", notice.lead_id), ("contact", person)]
     return unique([notice.entity.ref, notice.ended.ref, *(f"{record}:{record_id}" for record, record_id in tied if record_id)])
-
-
-def _rows(record: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    rows = record.get(name)
-    return [mapping(row) for row in rows] if isinstance(rows, list) else []

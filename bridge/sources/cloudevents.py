@@ -15,28 +15,29 @@ producer may send one event again under a new id. ``time`` need not be when it h
 
 The type is the sender's own, which rules may match by ``*.contact.created``. What is in ``data`` is the sender's own too. ``data`` and the extension
 attributes become ``fields``; the record is named by the type (``com.example.contact.created`` is about a contact) and its id by ``data``,
-else by ``subject``; the person is read in the shapes of the tables below. ``fields`` on the source points any of these elsewhere, by a
+else by ``subject``; the person is read in the usual ``shapes``. ``fields`` on the source points any of these elsewhere, by a
 JMESPath over the CloudEvent in its JSON form: ``contact.phone: data.customer.tel``. Data that is not JSON is not read, and
 neither is a format of events other than JSON. ``null`` attributes are absent; those in headers are percent-decoded.
 """
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from bridge import keys
 from bridge.errors import Unreadable
-from bridge.expressions import Expression
-from bridge.model import Contact, Delivery, Entity, Event, Reply, Stage, Unparsed, iso, unique
+from bridge.expressions import Expression, JMESPath
+from bridge.model import Contact, Delivery, Entity, Event, Reply, Stage, Unparsed, iso
+from bridge.sources import shapes
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import fingerprint, mapping, moment, phone_refs, text
+from bridge.sources.values import fingerprint, mapping, moment, refs, text
 
 _STRUCTURED, _BATCHED = "application/cloudevents", "application/cloudevents-batch"
 _CORE = frozenset({"id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"})
@@ -46,28 +47,8 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 _POINTED = {"entity": ("type", "id"), "stage": ("from", "to"), "contact": ("id", "name", "phone", "phones", "email", "time_zone")}
 _TARGETS = tuple(f"{whole}.{part}" for whole, parts in _POINTED.items() for part in parts)
-_PEOPLE = frozenset({"lead", "contact", "person", "customer"})
-_RECORDS = _PEOPLE | {"deal", "opportunity"}
-_NESTED = ("contact", "person", "customer", "lead")
-_IDS = ("id", "uuid", "objectId", "object_id")
-_PHONES = ("phone", "phoneNumber", "phone_number", "mobile", "mobilePhone", "mobile_phone", "phones", "phoneNumbers", "phone_numbers")
-_PHONE_VALUES = ("value", "number", "phone", "phoneNumber", "phone_number")
-_PARTS = {
-    "name": ("name", "fullName", "full_name", "displayName", "display_name"),
-    "email": ("email", "emailAddress", "email_address"),
-    "time_zone": ("timeZone", "time_zone", "timezone"),
-}
-_NAME_PARTS = (("firstName", "lastName"), ("first_name", "last_name"), ("firstname", "lastname"))
+_RECORDS = shapes.PEOPLE | {"deal", "opportunity"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-
-
-def _expression(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Expression(value)
-    except ValueError as error:
-        raise ValueError(f"bad JMESPath: {error}") from error
 
 
 class CloudEventsSettings(SourceSettings):
@@ -75,7 +56,7 @@ class CloudEventsSettings(SourceSettings):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    fields: dict[str, Annotated[Expression, BeforeValidator(_expression)]] = Field(default_factory=dict)
+    fields: dict[str, JMESPath] = Field(default_factory=dict)
 
     @field_validator("fields")
     @classmethod
@@ -145,7 +126,7 @@ class CloudEvents(Source):
             received_at=delivery.received_at,
             occurred_at=happened_at,
             entity=entity,
-            refs=_refs(entity, contact),
+            refs=refs(entity, contact),
             stage=stage,
             contact=contact,
             fields={**{name: value for name, value in attributes.items() if name not in _CORE}, **mapping(whole["data"])},
@@ -159,37 +140,22 @@ class CloudEvents(Source):
     def _entity(self, vendor_type: str, whole: Mapping[str, Any]) -> Entity | None:
         words = [word.lower() for word in _WORD.findall(vendor_type)]
         named = next((word for word in reversed(words) if word in _RECORDS), None)
-        kind, data = text(self._pointed("entity.type", whole, named)), mapping(whole["data"])
-        told = _first(data, (*_IDS, f"{kind}_id", f"{kind}Id")) or whole.get("subject")
+        kind = text(self._pointed("entity.type", whole, named))
+        told = shapes.record_id(mapping(whole["data"]), kind) or whole.get("subject")
         record_id = text(self._pointed("entity.id", whole, told))
         return Entity(kind, record_id) if kind and record_id else None
 
     def _stage(self, whole: Mapping[str, Any]) -> Stage | None:
-        """``{from, to}``, or the new stage alone."""
-        data = mapping(whole["data"])
-        move = mapping(data.get("stage")) or {"to": _first(data, ("stage", "stage_id", "stageId"))}
-        after, before = (text(self._pointed(f"stage.{end}", whole, move.get(end))) for end in ("to", "from"))
+        told = shapes.stage(mapping(whole["data"]))
+        after, before = (text(self._pointed(f"stage.{end}", whole, value)) for end, value in (("to", told.after), ("from", told.before)))
         return Stage(after=after, before=before) if after or before else None
 
     def _contact(self, entity: Entity | None, whole: Mapping[str, Any]) -> Contact | None:
-        """The nested person, or the record itself where it is one; a deal's own name and e-mail are not a person's."""
         data = mapping(whole["data"])
-        nested = next((data[name] for name in _NESTED if isinstance(data.get(name), Mapping)), None)
-        person = data if nested is None else nested
-        is_person = nested is not None or (entity is not None and entity.type in _PEOPLE)
-        own_id = entity.id if entity and entity.type == "contact" and nested is None else None
-        told: dict[str, Any] = {part: _first(person, names) for part, names in _PARTS.items()} if is_person else {}
-        told["name"] = told.get("name") or (_joined_name(person) if is_person else None)
-        told["id"] = own_id or _first(nested or {}, _IDS) or _first(data, ("contact_id", "contactId", "person_id", "personId"))
-        known = {part: text(self._pointed(f"contact.{part}", whole, told.get(part))) for part in ("id", *_PARTS)}
-        contact = self.contact(*self._phones(person, whole), **known)
+        known = {part: text(self._pointed(f"contact.{part}", whole, told)) for part, told in shapes.person(entity, data).items()}
+        pointed = [self._pointed(target, whole, None) for target in ("contact.phone", "contact.phones") if target in self.settings.fields]
+        contact = self.contact(*(shapes.numbers(pointed) if pointed else shapes.phones(data)), **known)
         return contact if contact.document() else None
-
-    def _phones(self, person: Mapping[str, Any], whole: Mapping[str, Any]) -> list[object]:
-        pointed = [target for target in ("contact.phone", "contact.phones") if target in self.settings.fields]
-        told = [self._pointed(target, whole, None) for target in pointed] if pointed else [person.get(name) for name in _PHONES]
-        values = [value for each in told for value in (each if isinstance(each, list) else [each])]
-        return [_first(value, _PHONE_VALUES) if isinstance(value, Mapping) else value for value in values]
 
 
 def _envelopes(delivery: Delivery) -> Sequence[Any]:
@@ -244,18 +210,3 @@ def _media_type(body: bytes) -> str:
     if isinstance(document, list):
         return f"{_BATCHED}+json"
     return f"{_STRUCTURED}+json" if "specversion" in mapping(document) else "application/json"
-
-
-def _joined_name(person: Mapping[str, Any]) -> str | None:
-    joined = (" ".join(part for name in names if (part := text(person.get(name)))) for names in _NAME_PARTS)
-    return next((name for name in joined if name), None)
-
-
-def _first(values: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    return next((found for name in names if (found := text(values.get(name)))), None)
-
-
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    record = [entity.ref] if entity else []
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact)))

@@ -19,9 +19,8 @@ its shape. As receivers of it show that are public, a deal's stage is told by it
 A ``timestamp``, which is not documented either, is taken for the time where it is sent, and is in no key.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
@@ -30,11 +29,11 @@ from pydantic import model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Receipt, Reply, Stage, Unparsed, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, present
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, document, fingerprint, first, gone, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "person": "contact", "opportunity": "deal"}
 _PATHS = {"lead": "leads", "contact": "people", "deal": "opportunities"}
@@ -44,7 +43,6 @@ _OPEN, _CLOSED = "Open", frozenset({"Won", "Lost", "Abandoned"})
 _KNOWN = frozenset({"ids", "type", "event", "subscription_id", "updated_attributes", "timestamp"})
 _RANKS = {"mobile": 0, "work": 1, "home": 2}
 _LATEST = timedelta(minutes=20)
-_SHORTEST_SECRET = 8
 
 
 class CopperSettings(SourceSettings):
@@ -118,7 +116,10 @@ class Copper(Source):
         api_token="an API key, with the e-mail address of its owner",  # noqa: S106 -- the same
     )
     settings_type = CopperSettings
-    lookup_rate = Rate(count=180, seconds=60)
+    wants_200 = True  # which answers it takes for a success is not documented
+    looked_up = frozenset(_PATHS)
+    lookup_rate = Rate(count=180, seconds=60)  # over the last minute
+    lookup_pause = 20
 
     settings: CopperSettings
 
@@ -146,21 +147,11 @@ class Copper(Source):
         del now
         return Signed(body, url, {"Content-Type": "application/json", "X-Webhook-Secret": self.require_secret()[0]})
 
-    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply:
-        """Which answers Copper takes for a success is not documented: 200 is one for everybody."""
-        del delivery
-        told = {"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]}
-        return Reply(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
-
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
-        """The subscription's pairs; a short one may be any word, and cutting that out would leave nothing to read."""
+        """The subscription's pairs."""
         told = _fields(delivery.body)
         pairs = [value for name, value in told.items() if name not in _KNOWN and isinstance(value, str)]
-        return [value for value in pairs if len(value) >= _SHORTEST_SECRET and value != told.get("type")]
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS and not event.type.endswith(".deleted")
-        return known and bool(self.api_token)
+        return [value for value in pairs if value != told.get("type")]
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record; a deal's stage by its name, where that was told, and its primary contact. Whatever fields are ``wanted``."""
@@ -175,10 +166,9 @@ class Copper(Source):
                 fields |= present({"stage": _stage_name((yield self._get("pipeline_stages")), record)})
             person_id = text(record.get("primary_contact_id"))
             if person_id is None:
-                return replace(event.knowing(fields=fields), contact=None)
+                return with_people(event.knowing(fields=fields), [])
             person = _found((yield self._get(f"people/{quote(person_id, safe='')}")), Entity("contact", person_id))
-        contact = self._person(person, person_id)
-        return event.knowing(contact=keeping(contact, event.contact), fields=fields, refs=_refs(entity, contact))
+        return with_people(event.knowing(fields=fields), [self._person(person, person_id)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """In the words in which the event told it: a deal's status, its stage, or the stage's id."""
@@ -192,13 +182,6 @@ class Copper(Source):
 
     def probe(self) -> HttpRequest | None:
         return self._get("account") if self.api_token else None
-
-    def judge(self, response: HttpResponse) -> None:
-        """180 a minute, over the last minute; how long to wait is not told."""
-        if response.status == 429:
-            wait = seconds(response.headers.get("retry-after")) or 20
-            raise LookupFailed("Copper answered 429: too many requests", retry_after=wait)
-        super().judge(response)
 
     def _read(self, told: Mapping[str, Any], record_id: Any, delivery: Delivery) -> Event | Unparsed:
         kind, event, subscription = (text(told.get(name)) for name in ("type", "event", "subscription_id"))
@@ -222,7 +205,7 @@ class Copper(Source):
             received_at=delivery.received_at,
             occurred_at=moment(told.get("timestamp")),
             entity=notice.entity,
-            refs=_refs(notice.entity, contact),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact,
             fields={**notice.new, **({"previous": notice.old} if notice.changed else {})},
@@ -241,9 +224,8 @@ class Copper(Source):
 
     def _person(self, record: Mapping[str, Any], person_id: str | None) -> Contact:
         """Mobile first. A lead has one ``email``, a person ``emails``."""
-        numbers = sorted(_rows(record.get("phone_numbers")), key=lambda row: _RANKS.get(str(row.get("category")), 3))
-        emails = [text(row.get("email")) for row in (mapping(record.get("email")), *_rows(record.get("emails")))]
-        email = next((email for email in emails if email), None)
+        numbers = sorted(rows(record.get("phone_numbers")), key=lambda row: _RANKS.get(str(row.get("category")), 3))
+        email = first(row.get("email") for row in (mapping(record.get("email")), *rows(record.get("emails"))))
         return self.contact(*(row.get("number") for row in numbers), id=person_id, name=text(record.get("name")), email=email)
 
     def _get(self, what: str) -> HttpRequest:
@@ -263,28 +245,16 @@ def _pair(values: Any) -> Sequence[Any]:
     return values if isinstance(values, list) and len(values) == 2 else (None, values)
 
 
-def _refs(entity: Entity, contact: Contact | None) -> tuple[str, ...]:
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((entity.ref, *person, *phone_refs(contact)))
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in (value if isinstance(value, list) else []) if isinstance(row, Mapping)]
-
-
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record. Only Copper's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
     record = answer(response)
     if record.get("success") is False and record.get("status") == 404:
-        raise LookupFailed(f"{entity.ref} does not exist in Copper any more", final=True)
+        raise gone(entity.ref, "Copper")
     if response.status != 200 or text(record.get("id")) is None:
         raise LookupFailed(f"Copper answered {response.status} for {entity.ref}, and no record")
     return record
 
 
 def _stage_name(response: HttpResponse, deal: Mapping[str, Any]) -> str | None:
-    try:
-        stages = _rows(read_json(response.body.encode()))
-    except Unreadable as error:
-        raise LookupFailed("Copper's list of stages is not JSON") from error
-    return next((text(stage.get("name")) for stage in stages if text(stage.get("id")) == text(deal.get("pipeline_stage_id"))), None)
+    stage_id = text(deal.get("pipeline_stage_id"))
+    return next((text(stage.get("name")) for stage in rows(document(response)) if text(stage.get("id")) == stage_id), None)

@@ -26,21 +26,21 @@ example ``OperationCreatedOn`` would otherwise be seven hours after the change t
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import Annotated, Any, Self
+from urllib.parse import parse_qsl, quote, urlsplit
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, present
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
 from bridge.sources.bodies import read_json
-from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.oauth import OAuthSettings, OAuthSource, token_request
+from bridge.sources.values import answer, fingerprint, gone, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"lead": "lead", "contact": "contact", "opportunity": "deal"}
 _SETS = {"lead": "leads", "contact": "contacts", "deal": "opportunities"}
@@ -58,22 +58,25 @@ _AN_HOUR = timedelta(hours=1)
 
 
 class Dynamics365Settings(OAuthSettings):
-    """``secret`` is what stands in the webhook's header; ``tenant_id``, ``client_id`` and ``client_secret`` are of the app that may read."""
+    """``secret`` is what stands in the webhook's header; ``tenant_id``, ``client_id`` and ``client_secret`` are of the app that may read.
+
+    In place of a refresh token there is the tenant: an app signs in as itself, whenever a token has ended.
+    """
+
+    needs = ("tenant_id", "client_id", "client_secret")
 
     tenant_id: str | None = None
-    organization_id: str | None = None
+    organization_id: Annotated[str, AfterValidator(str.lower)] | None = None
     deal_stage: str = "stepname"
     lead_stage: str = "statuscode"
     api_base: ApiBase | None = None
     login_base: ApiBase = "https://login.microsoftonline.com"
 
     @model_validator(mode="after")
-    def _all_or_none(self) -> Self:
-        """In place of the refresh token there is the tenant: an app signs in as itself, and is given no refresh token."""
-        given = [name for name in ("tenant_id", "client_id", "client_secret") if getattr(self, name)]
-        if self.refresh_token or (given and len(given) < 3):
-            raise ValueError("tenant_id, client_id and client_secret go together, and there is no refresh_token")
-        if (given or self.api_token) and not self.api_base:
+    def _has_environment(self) -> Self:
+        if self.refresh_token:
+            raise ValueError("there is no refresh_token: an app signs in by tenant_id, client_id and client_secret")
+        if (self.can_renew or self.api_token) and not self.api_base:
             raise ValueError("look-ups need api_base: the environment's address, such as https://acme.crm4.dynamics.com")
         return self
 
@@ -144,20 +147,20 @@ class Dynamics365(OAuthSource):
         api_token="`tenant_id`, `client_id` and `client_secret` of an app in Microsoft Entra",  # noqa: S106 -- the same
     )
     settings_type = Dynamics365Settings
+    looked_up = frozenset(_SETS)
+    renewal_advice = "check tenant_id, client_id and client_secret, and whether it has expired"
     lookup_rate = Rate(count=20, seconds=1)  # 6,000 in five minutes for one user
 
     settings: Dynamics365Settings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The secret first; only then is the body asked for its organization, and one that cannot be read is left to ``parse``."""
         del now
         code = next((value for name, value in parse_qsl(urlsplit(delivery.url).query) if name == "code"), None)
         if code is None:
             self.verify_shared_secret(delivery)
         elif not any_equal(self.require_secret(), code):
             raise Unverified(Refusal.WRONG_SECRET, "the webhook's key in ?code= is not the configured one")
-        if self.settings.organization_id is not None:
-            self._verify_organization(delivery, self.settings.organization_id)
+        self.verify_account("OrganizationId", self.settings.organization_id, lambda: [_organization(delivery.body)])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         told = read_json(delivery.body)
@@ -175,7 +178,7 @@ class Dynamics365(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.happened_at,
             entity=notice.entity,
-            refs=_refs(notice.entity, contact),
+            refs=refs(notice.entity, contact),
             stage=stage,
             contact=contact,
             fields=notice.fields,
@@ -186,10 +189,6 @@ class Dynamics365(OAuthSource):
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
         return Signed(body, url, {"Content-Type": "application/json", "X-Webhook-Secret": self.require_secret()[0]})
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _SETS and not event.type.endswith(".deleted")
-        return known and bool(self.api_token and self.settings.api_base)
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record, a deal's with its contact, whatever fields are ``wanted``: who selects a column that is not there gets nothing."""
@@ -202,9 +201,7 @@ class Dynamics365(OAuthSource):
         record = _found((yield self._get(f"{_SETS[entity.type]}({quote(entity.id, safe='')}){query}")), entity)
         told = {_LOOKUP.sub(r"\1", name): value for name, value in record.items() if "@" not in name and not isinstance(value, Mapping | list)}
         fields = {name: value for name, value in told.items() if value is not None or name in event.fields}
-        contact = self._person_of(entity, record)
-        refs = _refs(entity, contact)
-        return replace(event.knowing(fields=fields, refs=refs), contact=contact and keeping(contact, event.contact))
+        return with_people(event.knowing(fields=fields), self._people_of(entity, record))
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -213,35 +210,15 @@ class Dynamics365(OAuthSource):
     def probe(self) -> HttpRequest | None:
         return self._get("WhoAmI") if self.api_token and self.settings.api_base else None
 
-    @property
-    def renews(self) -> bool:
-        return self.settings.client_id is not None and self.settings.api_token is None
-
-    def renewal(self, refresh_token: str) -> HttpRequest:
-        """Client credentials: the app signs in as itself whenever a token has ended."""
+    def grant(self, refresh_token: str) -> dict[str, str]:
         del refresh_token
         client_id, client_secret = self.client
-        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        url = f"{self.settings.login_base}/{quote(self.settings.tenant_id or '', safe='')}/oauth2/v2.0/token"
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        return HttpRequest("POST", url, headers, urlencode({**form, "scope": f"{self.settings.api_base}/.default"}))
+        scope = f"{self.settings.api_base}/.default"
+        return {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret, "scope": scope}
 
-    def renewed(self, response: HttpResponse, refresh_token: str) -> Tokens:
-        try:
-            return super().renewed(response, refresh_token)
-        except LookupFailed as refused:
-            if not refused.parked:
-                raise
-        why = text(answer(response).get("error")) or str(response.status)
-        raise LookupFailed(f"Microsoft gives no token ({why}): check tenant_id, client_id and client_secret, and whether it has expired", parked=True)
-
-    def _verify_organization(self, delivery: Delivery, expected: str) -> None:
-        try:
-            given = text(mapping(read_json(delivery.body)).get("OrganizationId")) or ""
-        except Unreadable:
-            return
-        if given.lower() != expected.lower():
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"OrganizationId is {given or 'missing'}, and the source takes {expected}")
+    def renewal(self, refresh_token: str) -> HttpRequest:
+        tenant = quote(self.settings.tenant_id or "", safe="")
+        return token_request(f"{self.settings.login_base}/{tenant}/oauth2/v2.0/token", self.grant(refresh_token))
 
     def _stage(self, notice: _Notice) -> Stage | None:
         """The move that an update makes: its stage was sent, or the deal was closed or opened again."""
@@ -268,13 +245,12 @@ class Dynamics365(OAuthSource):
         contact = self._person(person, notice.person_id)
         return contact if contact.document() else None
 
-    def _person_of(self, entity: Entity, record: Mapping[str, Any]) -> Contact | None:
-        """A lead or contact is the person itself; of a deal's contact and its customer the first that has a number."""
+    def _people_of(self, entity: Entity, record: Mapping[str, Any]) -> list[Contact]:
+        """A lead or contact is the person itself; a deal has a contact and a customer."""
         if entity.type != "deal":
-            return self._person(record, entity.id if entity.type == "contact" else text(record.get("_parentcontactid_value")))
+            return [self._person(record, entity.id if entity.type == "contact" else text(record.get("_parentcontactid_value")))]
         people = [mapping(record.get(name)) for name in _EXPANDED]
-        contacts = [self._person(person, text(person.get("contactid"))) for person in people if text(person.get("contactid"))]
-        return next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
+        return [self._person(person, contact_id) for person in people if (contact_id := text(person.get("contactid")))]
 
     def _person(self, record: Mapping[str, Any], person_id: str | None) -> Contact:
         phones = (record.get(name) for name in _PHONES)
@@ -285,8 +261,12 @@ class Dynamics365(OAuthSource):
         return HttpRequest("GET", f"{self.settings.api_base}/api/data/v9.2/{what}", headers)
 
 
+def _organization(body: bytes) -> str:
+    return (text(mapping(read_json(body)).get("OrganizationId")) or "").lower()
+
+
 def _notice(told: Mapping[str, Any], table: str, message: str) -> _Notice:
-    given = next((mapping(row.get("value")) for row in _rows(told.get("InputParameters")) if row.get("key") == "Target"), {})
+    given = next((mapping(row.get("value")) for row in rows(told.get("InputParameters")) if row.get("key") == "Target"), {})
     target, before = _attributes(given), _images(told.get("PreEntityImages"))
     record_id, kind = text(told.get("PrimaryEntityId")) or text(given.get("Id")), _ENTITIES.get(table)
     return _Notice(
@@ -306,22 +286,13 @@ def _type(notice: _Notice, stage: Stage | None) -> str:
     return f"{notice.entity.type}.{'stage_changed' if stage else notice.action}"
 
 
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*([entity.ref] if entity else []), *person, *phone_refs(contact)))
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in (value if isinstance(value, list) else []) if isinstance(row, Mapping)]
-
-
 def _attributes(record: Mapping[str, Any]) -> dict[str, Any]:
     """``[{key, value}]`` as names and values. What is deleted is a reference, which has none."""
-    return {name: row.get("value") for row in _rows(record.get("Attributes")) if (name := text(row.get("key")))}
+    return {name: row.get("value") for row in rows(record.get("Attributes")) if (name := text(row.get("key")))}
 
 
 def _images(images: Any) -> dict[str, Any]:
-    return {name: value for image in _rows(images) for name, value in _attributes(mapping(image.get("value"))).items()}
+    return {name: value for image in rows(images) for name, value in _attributes(mapping(image.get("value"))).items()}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -358,7 +329,7 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record. Only Dataverse's own code means that it is gone: a wrong ``api_base`` answers 404 as well."""
     record = answer(response)
     if response.status == 404 and mapping(record.get("error")).get("code") == _DOES_NOT_EXIST:
-        raise LookupFailed(f"{entity.ref} does not exist in Dynamics 365 any more", final=True)
+        raise gone(entity.ref, "Dynamics 365")
     if response.status != 200:
         raise LookupFailed(f"Dynamics 365 answered {response.status} for {entity.ref}: is api_base the environment's address?")
     return record

@@ -23,20 +23,20 @@ zone, and only a creation has one. Numbers that are opted out, invalid or of a f
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, unique
 from bridge.signing import any_equal, hmac_sha256
-from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
+from bridge.sources.base import ApiBase, Lookup, Manual, OneOrMore, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import answer, fingerprint, first, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"Lead": "lead", "Contact": "contact", "Opportunity": "deal"}
 _PATHS = {entity: name for name, entity in _ENTITIES.items()}
@@ -56,12 +56,8 @@ def _event(name: str) -> str:
     return name
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int) else value
-
-
 EventName = Annotated[str, AfterValidator(_event)]
-WebhookIds = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+WebhookIds = Annotated[tuple[str, ...], OneOrMore]
 
 
 class EspoCrmSettings(SourceSettings):
@@ -129,6 +125,8 @@ class EspoCrm(Source):
         api_token="the key of an API user",  # noqa: S106 -- the same
     )
     settings_type = EspoCrmSettings
+    looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
 
     settings: EspoCrmSettings
 
@@ -165,8 +163,7 @@ class EspoCrm(Source):
         return Signed(body, url, {"Content-Type": "application/json", "Signature": signature})
 
     def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token and self.settings.api_base) and not event.type.endswith(".deleted")
+        return super().can_look_up(event) and self.settings.api_base is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Lead or contact; opportunity → its first contact. Each answer is the whole record, whatever fields are ``wanted``."""
@@ -179,15 +176,10 @@ class EspoCrm(Source):
         if who.type == "deal":
             contact_id = _contact_id(record)
             if contact_id is None:  # it may be given one later, which is an event of its own
-                return replace(event, contact=None)
+                return with_people(event, [])
             who = Entity("contact", contact_id)
             record = _found((yield self._get(who)), who)
-        contact = self._person(record, who)
-        return event.knowing(contact=keeping(contact, event.contact), refs=(who.ref, *phone_refs(contact)))
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
+        return with_people(event, [self._person(record, who)])
 
     def probe(self) -> HttpRequest | None:
         return self._ask("App/user") if self.api_token and self.settings.api_base else None
@@ -210,7 +202,7 @@ class EspoCrm(Source):
             received_at=delivery.received_at,
             occurred_at=notice.occurred_at,
             entity=entity,
-            refs=unique((entity.ref, *_ties(item), *phone_refs(contact))),
+            refs=unique((entity.ref, *_ties(item), *refs(contact))),
             stage=notice.stage,
             contact=contact,
             fields=item,
@@ -227,11 +219,11 @@ class EspoCrm(Source):
         return person if person.document() else None
 
     def _person(self, record: Mapping[str, Any], who: Entity) -> Contact:
-        parts = [text(record.get(name)) for name in ("firstName", "lastName") if {"firstName", "lastName"} <= record.keys()]
+        whole = {"firstName", "lastName"} <= record.keys()  # a change tells one of them alone
         return self.contact(
             *_phones(record),
             id=who.id if who.type == "contact" else None,
-            name=text(record.get("name")) or " ".join(part for part in parts if part) or None,
+            name=text(record.get("name")) or (joined(record["firstName"], record["lastName"]) if whole else None),
             email=text(record.get("emailAddress")),
         )
 
@@ -257,10 +249,8 @@ def _phones(record: Mapping[str, Any]) -> list[object]:
     """The primary number first. ``phoneNumber`` counts where the list of all numbers is not told."""
     if record.get("doNotCall") is True:
         return []
-    rows = record.get("phoneNumberData")
-    if isinstance(rows, list) and rows:
-        callable_rows = [row for row in rows if isinstance(row, Mapping) and _is_callable(row)]
-        return [row.get("phoneNumber") for row in sorted(callable_rows, key=lambda row: row.get("primary") is not True)]
+    if numbers := rows(record.get("phoneNumberData")):
+        return [row.get("phoneNumber") for row in sorted(filter(_is_callable, numbers), key=lambda row: row.get("primary") is not True)]
     barred = record.get("phoneNumberIsOptedOut") is True or record.get("phoneNumberIsInvalid") is True
     return [] if barred else [record.get("phoneNumber")]
 
@@ -271,15 +261,13 @@ def _is_callable(row: Mapping[str, Any]) -> bool:
 
 def _contact_id(record: Mapping[str, Any]) -> str | None:
     """The primary contact, else the first of all."""
-    ids = record.get("contactsIds")
-    return text(record.get("contactId")) or next((found for each in (ids if isinstance(ids, list) else ()) if (found := text(each))), None)
+    return first((record.get("contactId"), *listed(record.get("contactsIds"))))
 
 
 def _ties(record: Mapping[str, Any]) -> list[str]:
     """The records that this one names as its own people and deals."""
     named = [(entity, text(record.get(name))) for name, entity in _TIES.items()]
-    ids = record.get("contactsIds")
-    everybody = [("contact", text(each)) for each in (ids if isinstance(ids, list) else ())]
+    everybody = [("contact", text(each)) for each in listed(record.get("contactsIds"))]
     return [f"{entity}:{record_id}" for entity, record_id in (*named, *everybody) if record_id]
 
 
@@ -287,9 +275,9 @@ def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. EspoCRM's own 404 has a header and no body: a wrong ``api_base`` answers 404 as well."""
     if response.status == 404:
         if "x-status-reason" in response.headers:
-            raise LookupFailed(f"{entity.ref} does not exist in EspoCRM any more", final=True)
+            raise gone(entity.ref, "EspoCRM")
         raise LookupFailed("EspoCRM answered 404, and not about the record: check api_base")
     record = answer(response)
     if record.get("deleted") is True:
-        raise LookupFailed(f"{entity.ref} does not exist in EspoCRM any more", final=True)
+        raise gone(entity.ref, "EspoCRM")
     return record

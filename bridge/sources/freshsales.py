@@ -22,8 +22,8 @@ which is a name such as ``Alaska`` and no zone. When a record was deleted Freshs
 """
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
@@ -31,11 +31,25 @@ from urllib.parse import quote
 from pydantic import model_validator
 
 from bridge import keys
-from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.errors import LookupFailed, Unreadable
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_form, read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.bodies import FORM, read_form, read_json, starts_with
+from bridge.sources.values import (
+    answer,
+    answer_about,
+    fingerprint,
+    first,
+    joined,
+    listed,
+    mapping,
+    moment,
+    named_texts,
+    refs,
+    rows,
+    text,
+    with_people,
+)
 
 _PRODUCT_EVENT = re.compile(r"on([A-Z][A-Za-z]*)(Create|Update|Delete)")
 _ACTIONS = {"Create": "created", "Update": "updated", "Delete": "deleted"}
@@ -135,23 +149,16 @@ class Freshsales(Source):
         api_token="a user's API key, and `api_base`",  # noqa: S106 -- the same
     )
     settings_type = FreshsalesSettings
+    looked_up = frozenset(_RECORDS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=2, seconds=1)  # the limit is by the hour (1000 on the smallest plan), and its end is told by a 429
 
     settings: FreshsalesSettings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """The secret first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
         del now
         self.verify_shared_secret(delivery)
-        expected = self.settings.account_id
-        if expected is None:
-            return
-        try:
-            told = _accounts(mapping(_read(delivery.body)))
-        except Unreadable:
-            return
-        if expected not in told:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"the account is {' or '.join(told) or 'not told'}, and the source takes {expected}")
+        self.verify_account("the account", self.settings.account_id, lambda: _accounts(mapping(_read(delivery.body))))
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         notice = _notice(mapping(_read(delivery.body)))
@@ -167,29 +174,25 @@ class Freshsales(Source):
             received_at=delivery.received_at,
             occurred_at=moment(notice.time),
             entity=entity,
-            refs=(entity.ref,) if entity else (),
+            refs=refs(entity),
             stage=notice.stage,
             fields={**notice.record, **({"changes": notice.changes} if notice.changes else {})},
             window=None if notice.once or notice.edited_at else _UNTIMED,
         )
-        return [self._with_people(event, [self._person(person, notice.name) for person in notice.people])]
+        return [with_people(event, [self._person(person, notice.name) for person in notice.people])]
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
         del now
-        form = not body.lstrip().startswith((b"{", b"["))
-        media_type = "application/x-www-form-urlencoded" if form else "application/json"
+        media_type = "application/json" if starts_with(body, b"{", b"[") else FORM
         return Signed(body, url, {"Content-Type": media_type, "X-Webhook-Secret": self.require_secret()[0]})
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """An app that forwards all it is given forwards its installation parameters too, with the keys that are in them."""
         try:
-            return tuple(_secrets(mapping(_read(delivery.body)).get("iparams")))
+            told = named_texts(mapping(_read(delivery.body)).get("iparams"))
         except Unreadable:
             return ()
-
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _RECORDS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
+        return [value for name, value in told if _SECRET.search(name)]
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact; lead (Freshsales Classic); deal with its contacts, and of those the ones whose number is not in it."""
@@ -201,15 +204,15 @@ class Freshsales(Source):
         record = _plain(told[kind])
         event = event.knowing(fields=record)
         if kind != "deal":
-            return self._with_people(event, [self._person(record, kind)])
-        return self._with_people(event, (yield from self._people_of(event, told, record)))
+            return with_people(event, [self._person(record, kind)])
+        return with_people(event, (yield from self._people_of(event, told, record)))
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """A workflow may have told the stage by its name, and that cannot be compared with the id that the API tells."""
         told = before.stage.after if before.stage else None
         if told is None or not told.isdecimal():
             return told
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
+        return super().stage_now(before, fresh)
 
     def probe(self) -> HttpRequest | None:
         return self._get("selector", "owners") if self.api_token else None
@@ -217,29 +220,21 @@ class Freshsales(Source):
     def _people_of(self, event: Event, told: Mapping[str, Any], deal: Mapping[str, Any]) -> Generator[HttpRequest, HttpResponse, list[Contact]]:
         """Who was told comes first. A contact whose numbers are not in the deal's answer is read, until one has a number."""
         known, people = event.contact.id if event.contact else None, list[Contact]()
-        rows = _rows(told.get("contacts")) or [{"id": contact_id} for contact_id in _listed(deal.get("contact_ids"))]
-        for row in sorted(rows, key=lambda row: text(row.get("id")) != known)[:_MOST_PEOPLE]:
+        named = rows(told.get("contacts")) or [{"id": contact_id} for contact_id in listed(deal.get("contact_ids"))]
+        for row in sorted(named, key=lambda row: text(row.get("id")) != known)[:_MOST_PEOPLE]:
             contact_id, person = text(row.get("id")), _plain(row)
             if contact_id and not any(phone in person for phone in _PHONES) and not any(each.phone for each in people):
                 person |= _plain(answer((yield self._get("contacts", contact_id))).get("contact"))
             people.append(self._person(person, "contact"))
         return people
 
-    def _with_people(self, event: Event, people: Sequence[Contact]) -> Event:
-        """The first with a number is the one to call, nobody where there are none; all of them are refs."""
-        chosen = next((person for person in people if person.phone), people[0] if people else None)
-        refs = [ref for person in people for ref in (*([f"contact:{person.id}"] if person.id else []), *phone_refs(person))]
-        return replace(event.knowing(refs=refs), contact=keeping(chosen, event.contact) if chosen and chosen.document() else None)
-
     def _person(self, person: Mapping[str, Any], kind: str) -> Contact:
         """A contact, or a lead, whose id is none of a contact."""
-        joined = " ".join(part for name in ("first_name", "last_name") if (part := text(person.get(name))))
-        emails = [email for row in _rows(person.get("emails")) if (email := text(row.get("email")) or text(row.get("value")))]
         return self.contact(
             *(person.get(phone) for phone in _PHONES),
             id=text(person.get("id")) if kind != "lead" else None,
-            name=text(person.get("display_name")) or joined or None,
-            email=text(person.get("email")) or next(iter(emails), None),
+            name=text(person.get("display_name")) or joined(person.get("first_name"), person.get("last_name")),
+            email=first((person.get("email"), *(row.get("email") or row.get("value") for row in rows(person.get("emails"))))),
         )
 
     def _get(self, records: str, record_id: str, query: str = "") -> HttpRequest:
@@ -249,8 +244,7 @@ class Freshsales(Source):
 
 def _read(body: bytes) -> Any:
     """JSON or a form, by its first character: the user chooses one in the workflow, and the header in another place."""
-    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return read_json(body) if start in {b"{", b"["} or b"=" not in body else read_form(body)
+    return read_json(body) if starts_with(body, b"{", b"[") or b"=" not in body else read_form(body)
 
 
 def _accounts(body: Mapping[str, Any]) -> list[str]:
@@ -266,7 +260,7 @@ def _notice(body: Mapping[str, Any]) -> _Notice | None:
     data = mapping(body.get("data")) or body
     record, associations = _plain(data.get(name)), mapping(data.get("associations"))
     changes = mapping(record.pop("changes", None)) or mapping(data.get("changes"))
-    others = [data.get("contact"), *_rows(data.get("contacts")), *_rows(associations.get("contacts"))] if name == "deal" else []
+    others = [data.get("contact"), *rows(data.get("contacts")), *rows(associations.get("contacts"))] if name == "deal" else []
     return _Notice(
         account=next(iter(_accounts(body)), None),
         event=event,
@@ -297,31 +291,9 @@ def _pair(change: object) -> tuple[str | None, str | None]:
     return (text(change[0]), text(change[1])) if isinstance(change, list) and len(change) == 2 else (None, None)
 
 
-def _rows(value: object) -> list[Mapping[str, Any]]:
-    return [row for row in _listed(value) if isinstance(row, Mapping)]
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _secrets(value: object, name: str = "") -> Iterator[str]:
-    """Values that are called a key, a token and the like; a short one could stand anywhere in the body by chance."""
-    if isinstance(value, Mapping):
-        for inner, told in value.items():
-            yield from _secrets(told, inner)
-    elif isinstance(value, list):
-        for told in value:
-            yield from _secrets(told, name)
-    elif isinstance(value, str) and len(value) >= 8 and _SECRET.search(name):
-        yield value
-
-
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
-    """An answer with the record in it. Only a 404 in JSON means that it is gone: a wrong ``api_base`` answers 404 as well."""
-    told = answer(response)
-    if response.status == 404:
-        raise LookupFailed(f"{entity.ref} does not exist in Freshsales any more", final=True)
+    """An answer with the record in it."""
+    told = answer_about(response, entity.ref, "Freshsales")
     if not isinstance(told.get(entity.type), Mapping):
         raise LookupFailed(f"Freshsales' answer holds no {entity.type}")
     return told

@@ -21,18 +21,18 @@ import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
-from bridge.expressions import Expression
+from bridge.expressions import Expression, JMESPath
 from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
-from bridge.sources.bodies import read_form, read_json, read_xml
-from bridge.sources.values import fingerprint, moment, phone_refs, text
+from bridge.sources.bodies import FORM, read_form, read_json, read_xml, starts_with
+from bridge.sources.values import fingerprint, moment, refs, text
 
 BODY_HASH = Expression("body_hash")
 
@@ -44,16 +44,6 @@ _PARTS = {
 _SHORT = ("phone", "name", "email")
 _SHAPE = ("event_id", "type", "occurred_at", "fields", "refs", *_PARTS, *_SHORT)
 _TARGETS = (*_SHAPE, *(f"{whole}.{part}" for whole, parts in _PARTS.items() for part in parts))
-_FORM = "application/x-www-form-urlencoded"
-
-
-def _expression(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Expression(value)
-    except ValueError as error:
-        raise ValueError(f"bad JMESPath: {error}") from error
 
 
 class Signature(BaseModel):
@@ -77,7 +67,7 @@ class GenericSettings(SourceSettings):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    fields: dict[str, Annotated[Expression, BeforeValidator(_expression)]] = Field(default_factory=dict)
+    fields: dict[str, JMESPath] = Field(default_factory=dict)
     hmac: Signature | None = None
 
     @field_validator("fields")
@@ -164,7 +154,7 @@ class Generic(Source):
             received_at=delivery.received_at,
             occurred_at=happened_at,
             entity=entity,
-            refs=_refs(entity, contact, told),
+            refs=unique((*refs(entity, contact), *_texts(told, "refs"))),
             stage=stage,
             contact=contact,
             fields=_object(told, "fields"),
@@ -190,20 +180,19 @@ class Generic(Source):
 def _read(delivery: Delivery) -> Any:
     """By content type, and by the first character where that is missing or says form, as ``curl -d`` does of everything."""
     media_type = delivery.content_type
-    if media_type in {"", "text/plain", "application/octet-stream", _FORM}:
+    if media_type in {"", "text/plain", "application/octet-stream", FORM}:
         media_type = _media_type(delivery.body)
     if media_type.endswith("xml"):
         return read_xml(delivery.body)
     if media_type.startswith("multipart/"):
         raise Unreadable("a multipart body is not read: send JSON, a form or XML", "Content-Type")
-    return read_form(delivery.body) if media_type == _FORM else read_json(delivery.body)
+    return read_form(delivery.body) if media_type == FORM else read_json(delivery.body)
 
 
 def _media_type(body: bytes) -> str:
-    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"<":
+    if starts_with(body, b"<"):
         return "application/xml"
-    return _FORM if start not in (b"{", b"[") and b"=" in body else "application/json"
+    return FORM if b"=" in body and not starts_with(body, b"{", b"[") else "application/json"
 
 
 def _told(body: Mapping[str, Any], pointed: Mapping[str, Expression]) -> dict[str, Any]:
@@ -275,9 +264,3 @@ def _stage(told: Mapping[str, Any]) -> Stage | None:
     move = _object(told, "stage")
     stage = Stage(after=_text(move, "to", "stage."), before=_text(move, "from", "stage."))
     return stage if stage.document() else None
-
-
-def _refs(entity: Entity | None, contact: Contact | None, told: Mapping[str, Any]) -> tuple[str, ...]:
-    record = [entity.ref] if entity else []
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact), *_texts(told, "refs")))

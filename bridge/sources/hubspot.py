@@ -5,7 +5,8 @@ Facts after https://developers.hubspot.com/docs/api/webhooks and .../webhooks/va
 Event id: portal, type, object, property, a digest of the value, and ``occurredAt``. ``eventId`` stays out: HubSpot does not
 promise that it is unique, nor that a retry keeps it; ``attemptNumber`` grows with every retry; ``subscriptionId``
 and ``appId`` differ when one subscription is made twice. What is left can only merge two notices that the same
-property of the same object took the same value in the same millisecond, and those want one call.
+property of the same object took the same value in the same millisecond, and those want one call. HubSpot always tells ``occurredAt``;
+an event without it is the same for the day that HubSpot goes on trying, and an hour.
 
 Fact: the record, what happened to it (a stage is ``stage→<id>``), and ``occurredAt``, whichever subscription type (classic
 ``deal.propertyChange`` or ``object.propertyChange`` of ``0-3``) told it. A creation has no time, being told once in a record's life.
@@ -21,8 +22,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -31,10 +32,10 @@ from zoneinfo import available_timezones
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, present, to_ms, unique
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, answer_about, fingerprint, first, gone, joined, listed, mapping, moment, refs, rows, text, with_people
 
 # HubSpot signs the URL with these escapes undone, and no others (validating-requests, "v3").
 _UNESCAPED = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -62,6 +63,7 @@ _PARTICULARS = (
 )
 _ENVELOPE = frozenset({"eventId", "attemptNumber", "subscriptionId", "appId"})
 _KEPT_BACK = "REDACTED"
+_RETRIES = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +120,7 @@ class _Notice:
     @property
     def merged(self) -> Sequence[Entity]:
         """The objects that live on in this one."""
-        told = self.told.get("mergedObjectIds")
-        others = (self.told.get("primaryObjectId"), *(told if isinstance(told, list) else ()))
+        others = (self.told.get("primaryObjectId"), *listed(self.told.get("mergedObjectIds")))
         return [Entity(self.entity.type, other) for value in others if (other := text(value)) and other != self.entity.id]
 
     @property
@@ -148,8 +149,11 @@ class HubSpot(Source):
         api_token="a private app's access token",  # noqa: S106 -- the same
     )
     settings_type = HubSpotSettings
+    looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     signs_url = True
     lookup_rate = Rate(count=100, seconds=10)  # private app, Free and Starter; larger plans allow 190
+    lookup_pause = 10
 
     settings: HubSpotSettings
 
@@ -185,10 +189,6 @@ class HubSpot(Source):
         headers = {"Content-Type": "application/json", "X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": timestamp}
         return Signed(body, url, headers)
 
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
-
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Contact → its properties; deal or lead → its properties, its contacts, theirs. Scopes: crm.objects.*.read."""
         entity = event.entity
@@ -196,34 +196,30 @@ class HubSpot(Source):
             return event
         if entity.type == "contact":
             person = _found((yield self._get(entity, (*_PERSON, *wanted))), entity)
-            return self._with_people(event.knowing(fields=mapping(person.get("properties"))), [person])
+            return with_people(event.knowing(fields=mapping(person.get("properties"))), [self._person(person)])
         properties = (_STAGES[entity.type], _PIPELINES[entity.type], *wanted)
         record = _found((yield self._get(entity, properties, "&associations=contacts")), entity)
         event = event.knowing(fields=mapping(record.get("properties")))
-        ids = unique([found for row in _rows(mapping(record.get("associations")).get("contacts")) if (found := text(row.get("id")))])
+        ids = unique([found for row in _results(mapping(record.get("associations")).get("contacts")) if (found := text(row.get("id")))])
         if not ids:  # the association is an event of its own, and may come after the deal
-            return self._with_people(event, [])
-        people = {text(person.get("id")): person for person in _rows(answer((yield self._batch_read(ids))))}
-        return self._with_people(event, [people[one] for one in sorted(people, key=(*ids, *people).index)])
+            return with_people(event, [])
+        people = {found: self._person(row) for row in _results(answer((yield self._batch_read(ids)))) if (found := text(row.get("id")))}
+        return with_people(event, [people[one] for one in ids if one in people])
 
     def probe(self) -> HttpRequest | None:
         return HttpRequest("GET", f"{self.settings.api_base}/crm/v3/objects/contacts?limit=1", self._headers()) if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
-        """429 names its policy: the rolling ten seconds pass by themselves, the daily limit not before tomorrow. 423 is a lock of 2 s."""
+        """A 429 names its limit: the one of ten seconds passes by itself, the daily one not before tomorrow. 423 is a lock of two seconds."""
         if response.status == 429 and "DAILY" in response.body:
             raise LookupFailed("HubSpot's daily request limit is used up", retry_after=3600)
-        if response.status == 429:
-            raise LookupFailed(
-                "HubSpot answered 429: too many requests in ten seconds", retry_after=seconds(response.headers.get("retry-after")) or 10
-            )
         if response.status == 423:
             raise LookupFailed("HubSpot has locked the record for a moment", retry_after=2)
         super().judge(response)
 
     def _verify_v3(self, delivery: Delivery, now: datetime) -> None:
         timestamp = delivery.headers.get("x-hubspot-request-timestamp", "").strip()
-        if not timestamp.isdecimal() or len(timestamp) > 14:
+        if not is_time(timestamp, 14):
             raise Unverified(Refusal.MISSING, "no X-HubSpot-Request-Timestamp header in milliseconds")
         message = self._v3_message(delivery.method, delivery.url, delivery.body, timestamp)
         expected = [base64.b64encode(hmac_sha256(secret.encode(), message)) for secret in self.require_secret()]
@@ -251,11 +247,12 @@ class HubSpot(Source):
             received_at=delivery.received_at,
             occurred_at=moment(notice.occurred_at),
             entity=notice.entity,
-            refs=unique((*(entity.ref for entity in notice.entities), *phone_refs(contact))),
+            refs=refs(*notice.entities, contact),
             stage=Stage(after=text(notice.value)) if notice.is_stage else None,
             contact=contact,
             fields={notice.name: notice.value} if notice.name and notice.value != _KEPT_BACK else {},
             absorbed=tuple(entity.ref for entity in notice.merged),
+            window=None if moment(notice.occurred_at) or notice.action == "creation" else _RETRIES,
             forget=notice.action == "privacyDeletion",
         )
 
@@ -280,32 +277,20 @@ class HubSpot(Source):
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.api_token}", "Content-Type": "application/json"}
 
-    def _with_people(self, event: Event, people: Sequence[Mapping[str, Any]]) -> Event:
-        """The first person with a phone is the one to call, nobody where there are none; all of them are refs."""
-        contacts = [self._person(person) for person in people if text(person.get("id"))]
-        chosen = next((contact for contact in contacts if contact.phone), contacts[0] if contacts else None)
-        refs = [ref for contact in contacts for ref in (f"contact:{contact.id}", *phone_refs(contact))]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, event.contact))
-
     def _person(self, person: Mapping[str, Any]) -> Contact:
         properties = mapping(person.get("properties"))
-        name = " ".join(part for part in (text(properties.get("firstname")), text(properties.get("lastname"))) if part)
         return self.contact(
             *(properties.get(phone) for phone in _PHONES),
             id=text(person.get("id")),
-            name=name or None,
+            name=joined(properties.get("firstname"), properties.get("lastname")),
             email=text(properties.get("email")),
             time_zone=_time_zone(text(properties.get("hs_timezone"))),
         )
 
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
-
 
 def _notice(told: Mapping[str, Any]) -> _Notice | None:
     subscription = text(told.get("subscriptionType") or told.get("eventType"))
-    object_id = next((found for name in _SUBJECTS if (found := text(told.get(name)))), None)
+    object_id = first(told.get(name) for name in _SUBJECTS)
     if not subscription or not object_id:
         return None
     prefix, _, action = subscription.partition(".")
@@ -345,14 +330,12 @@ def _time_zone(written: str | None) -> str | None:
 
 
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
-    """The record of an answer. Only HubSpot's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well."""
-    record = answer(response)
-    if response.status == 404 or record.get("archived") is True:
-        raise LookupFailed(f"{entity.ref} does not exist in HubSpot any more", final=True)
+    record = answer_about(response, entity.ref, "HubSpot")
+    if record.get("archived") is True:
+        raise gone(entity.ref, "HubSpot")
     return record
 
 
-def _rows(collection: object) -> list[Mapping[str, Any]]:
-    """The ``results`` of an answer or an association."""
-    results = mapping(collection).get("results")
-    return [mapping(row) for row in results] if isinstance(results, list) else []
+def _results(collection: object) -> list[Mapping[str, Any]]:
+    """What an answer or an association has found."""
+    return rows(mapping(collection).get("results"))

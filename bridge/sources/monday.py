@@ -28,7 +28,7 @@ version, which means its current one: a version that is named is switched off wi
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -37,12 +37,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, iso, present, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Reply, Stage, Unparsed, iso, present
 from bridge.phones import to_e164
 from bridge.signing import TOLERANCE, check_age
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, gone, mapping, moment, refs, refusal, retry_after, rows, text, with_people
 
 _JWT = re.compile(r"(?:Bearer +)?([\w-]+\.[\w-]+\.[\w-]*)", re.ASCII | re.IGNORECASE)
 
@@ -171,6 +171,8 @@ class Monday(Source):
         api_token="a user's personal API token",  # noqa: S106 -- the same
     )
     settings_type = MondaySettings
+    looked_up = frozenset({"lead", "contact", "deal"})
+    wants_200 = True  # whatever else is sent again once a minute for half an hour
     signs_url = True
 
     settings: MondaySettings
@@ -183,7 +185,9 @@ class Monday(Source):
             told = mapping(read_json(delivery.body))
         except Unreadable:
             return None
-        return _ok({"challenge": told["challenge"]}) if isinstance(told.get("challenge"), str) and "event" not in told else None
+        if not isinstance(told.get("challenge"), str) or "event" in told:
+            return None
+        return Reply(200, json.dumps({"challenge": told["challenge"]}).encode(), {"Content-Type": "application/json"})
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
         token = _JWT.fullmatch(delivery.headers.get("authorization", "").strip())
@@ -208,7 +212,7 @@ class Monday(Source):
             received_at=delivery.received_at,
             occurred_at=notice.happened_at,
             entity=notice.entity,
-            refs=_refs(notice.entity, contact),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact,
             fields=notice.fields,
@@ -223,14 +227,8 @@ class Monday(Source):
         token = PyJWS().encode(json.dumps(claims).encode(), self.require_secret()[0], algorithm="HS256")
         return Signed(body, url, {"Content-Type": "application/json", "Authorization": token})
 
-    def acknowledge(self, receipts: Sequence[Receipt], delivery: Delivery) -> Reply:
-        """Anything but 200 is sent again, once a minute for half an hour."""
-        del delivery
-        return _ok({"status": "accepted", "events": [{"id": receipt.id, "status": receipt.status} for receipt in receipts]})
-
     def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.type != "unknown" and not event.type.endswith(".deleted")
-        return known and bool(self.api_token)
+        return super().can_look_up(event) and event.type != "unknown"
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """One query for the item, its columns and the people linked to it, whatever fields are ``wanted``. Scope boards:read."""
@@ -238,16 +236,14 @@ class Monday(Source):
         if event.entity is None:
             return event
         item = _found((yield self._ask(_READ, board=event.fields.get("boardId"), item=event.entity.id)), event.entity)
-        columns = _rows(item.get("column_values"))
+        columns = rows(item.get("column_values"))
         fields = {
             **{column: row.get("text") for row in columns if (column := text(row.get("id")))},
             **present({"name": text(item.get("name")), "groupId": text(mapping(item.get("group")).get("id"))}),
         }
         people = [(event.entity, item), *self._linked(columns)]
-        contacts = [self._person(entity, person) for entity, person in people]
-        chosen = next((contact for contact in contacts if contact.phone), next((contact for contact in contacts if contact.document()), None))
-        refs = [ref for (entity, _), contact in zip(people, contacts, strict=True) for ref in _refs(entity, contact)]
-        return replace(event.knowing(fields=fields, refs=refs), contact=chosen and keeping(chosen, event.contact))
+        event = event.knowing(fields=fields, refs=refs(*(entity for entity, _ in people)))
+        return with_people(event, [self._person(entity, person) for entity, person in people])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         del before
@@ -265,7 +261,7 @@ class Monday(Source):
             return
         if code in _UNAUTHORIZED:
             raise LookupFailed(f"{self.title} does not let the user of api_token read this ({code})", parked=True)
-        wait = wait or seconds(response.headers.get("retry-after")) or (3600 if code == _UNTIL_TOMORROW else None)
+        wait = wait or retry_after(response) or (3600 if code == _UNTIL_TOMORROW else None)
         raise LookupFailed(f"{self.title} answered {response.status}: {code}", retry_after=wait)
 
     def _claims(self, token: str) -> Mapping[str, Any]:
@@ -285,9 +281,7 @@ class Monday(Source):
         if made is None or ends is None:
             raise Unverified(Refusal.MISSING, "the JWT does not say when it was made and when it ends")
         check_age(min(made, ends - TOLERANCE), now)
-        account, expected = text(claims.get("accountId")), self.settings.account_id
-        if expected is not None and account != expected:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"accountId is {account}, and the source takes {expected}")
+        self.verify_account("accountId", self.settings.account_id, lambda: [text(claims.get("accountId"))])
 
     def _notice(self, told: Mapping[str, Any]) -> _Notice:
         kind, column, board_id = text(told.get("type")) or "", text(told.get("columnId")), text(told.get("boardId"))
@@ -314,36 +308,32 @@ class Monday(Source):
             *(_number(value.get("phone"), value.get("countryShortName")) for value in values),
             id=notice.item_id if notice.board.items == "contact" else None,
             name=notice.name if notice.board.items in _PEOPLE else None,
-            email=next((email for value in values if (email := text(value.get("email")))), None),
+            email=first(value.get("email") for value in values),
         )
         return person if person.document() else None
 
     def _linked(self, columns: Sequence[Mapping[str, Any]]) -> list[tuple[Entity, Mapping[str, Any]]]:
         """The items of boards of people that the columns link to, in the order of the columns."""
         found = []
-        for item in (item for row in columns for item in _rows(row.get("linked_items"))):
+        for item in (item for row in columns for item in rows(row.get("linked_items"))):
             board, item_id = self.settings.boards.get(text(mapping(item.get("board")).get("id")) or ""), text(item.get("id"))
             if board and board.items in _PEOPLE and item_id and not _gone(item):
                 found.append((Entity(board.items, item_id), item))
         return found
 
     def _person(self, entity: Entity, item: Mapping[str, Any]) -> Contact:
-        columns = _rows(item.get("column_values"))
+        columns = rows(item.get("column_values"))
         return self.contact(
             *(_number(row.get("phone"), row.get("country_short_name")) for row in columns),
             id=entity.id if entity.type == "contact" else None,
             name=text(item.get("name")) if entity.type in _PEOPLE else None,
-            email=next((email for row in columns if (email := text(row.get("email")))), None),
+            email=first(row.get("email") for row in columns),
         )
 
     def _ask(self, query: str, **variables: str | None) -> HttpRequest:
         body = {"query": query, "variables": {name: [value] for name, value in variables.items() if value}}
         headers = {"Authorization": self.api_token, "Content-Type": "application/json"}
         return HttpRequest("POST", f"{self.settings.api_base}/v2", headers, json.dumps(body))
-
-
-def _ok(document: Mapping[str, Any]) -> Reply:
-    return Reply(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
 
 def _endpoint(url: str) -> str:
@@ -367,14 +357,6 @@ def _number(phone: Any, country: Any) -> Any:
     return to_e164(phone, str(country).upper()) or phone if country else phone
 
 
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    return unique((*([entity.ref] if entity else []), *phone_refs(contact)))
-
-
-def _rows(value: Any) -> list[Mapping[str, Any]]:
-    return [row for row in (value if isinstance(value, list) else []) if isinstance(row, Mapping)]
-
-
 def _gone(item: Mapping[str, Any]) -> bool:
     return item.get("state") in {"archived", "deleted"}
 
@@ -382,23 +364,18 @@ def _gone(item: Mapping[str, Any]) -> bool:
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The item. One that is not there is gone for good only where its board can be seen: what the token's user may not see is left out too."""
     data = mapping(answer(response).get("data"))
-    item = next(iter(_rows(data.get("items"))), None)
-    if item is None and not _rows(data.get("boards")):
+    item = next(iter(rows(data.get("items"))), None)
+    if item is None and not rows(data.get("boards")):
         raise LookupFailed(f"the board of {entity.ref} is not to be seen by the user of api_token", parked=True)
     if item is None or _gone(item):
-        raise LookupFailed(f"{entity.ref} does not exist in monday.com any more", final=True)
+        raise gone(entity.ref, "monday.com")
     return item
 
 
 def _refusal(response: HttpResponse) -> tuple[str | None, float | None]:
     """The code of an answer's first error, and the seconds it asks to wait; older errors stand beside ``errors``."""
-    if '"error' not in response.body:
-        return None, None
-    try:
-        told = answer(response)
-    except LookupFailed:
-        return None, None
-    extensions = mapping(next((error.get("extensions") for error in _rows(told.get("errors"))), None))
+    told = mapping(refusal(response)) if '"error' in response.body else {}
+    extensions = mapping(next((error.get("extensions") for error in rows(told.get("errors"))), None))
     code = text(extensions.get("code")) or text(told.get("error_code")) or ("an error without a code" if told.get("errors") else None)
     wait = extensions.get("retry_in_seconds")
     return code, float(wait) if isinstance(wait, int | float) and not isinstance(wait, bool) else None

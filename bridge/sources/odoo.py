@@ -37,10 +37,10 @@ from pydantic import Field, field_validator, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Unreadable
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.values import document, fingerprint, gone, mapping, moment, refs, text, with_people
 
 _LEAD, _PARTNER = "crm.lead", "res.partner"
 _TYPES = {"lead": "lead", "opportunity": "deal"}
@@ -123,10 +123,10 @@ class _Notice:
         return None if self.stage else fingerprint({name: value for name, value in self.record.items() if name != "_action"})
 
     @property
-    def refs(self) -> Sequence[str]:
-        """A lead and the opportunity that it becomes are one record."""
+    def entities(self) -> Sequence[Entity]:
+        """Its own record first; a lead and the opportunity that it becomes are one."""
         twins = [kind for kind, model in _MODELS.items() if model == self.model]
-        return [f"{kind}:{self.record_id}" for kind in (self.kind, *twins)]
+        return [Entity(kind, self.record_id) for kind in (self.kind, *twins)]
 
 
 class Odoo(Source):
@@ -142,6 +142,8 @@ class Odoo(Source):
         api_token="a user's API key; not needed where the action sends phone and stage",  # noqa: S106 -- the same
     )
     settings_type = OdooSettings
+    looked_up = frozenset(_MODELS)
+    stage_fields = dict.fromkeys(_TYPES.values(), "stage_id")
 
     settings: OdooSettings
 
@@ -161,7 +163,7 @@ class Odoo(Source):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=Entity(notice.kind, notice.record_id),
-            refs=_refs(notice.refs, contact),
+            refs=refs(*notice.entities, contact),
             stage=Stage(after=notice.stage) if notice.stage else None,
             contact=contact,
             fields=notice.record,
@@ -177,8 +179,8 @@ class Odoo(Source):
         return [f"{event.entity.type}.stage_changed"] if event.entity and self._is_move_without_stage(event) else []
 
     def can_look_up(self, event: Event) -> bool:
-        entity, asks = event.entity, bool(self.api_token and self.settings.api_base)
-        return asks and entity is not None and entity.type in _MODELS and entity.id.isdecimal() and not event.type.endswith(".deleted")
+        has_number = event.entity is not None and event.entity.id.isdecimal()
+        return super().can_look_up(event) and has_number and self.settings.api_base is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """The record, in one request. One more where rules want fields of their own: Odoo reads nothing when one of the names is wrong."""
@@ -191,14 +193,9 @@ class Odoo(Source):
             known = _result((yield self._call(model, "fields_get", allfields=more, attributes=["type"])))
         names = (*names, *(name for name in more if name in mapping(known)))
         record = _found(_result((yield self._call(model, "read", [int(record_id)], fields=names, load=None))), event.entity)
-        contact = self._contact(model, {**record, "id": record_id})
-        fresh = event.knowing(fields=record, refs=_refs((), contact))
+        fresh, contact = event.knowing(fields=record), self._contact(model, {**record, "id": record_id})
         fresh = self._moved(fresh, event.entity) if self._is_move_without_stage(event) else fresh
-        return replace(fresh, contact=contact and keeping(contact, event.contact))
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stage_id"))
+        return with_people(fresh, [contact] if contact else [])
 
     def superseded(self, before: Event, fresh: Event) -> str | None:
         """A lead that was lost, and a contact nobody should write to any more, are archived and keep their stage and number."""
@@ -213,7 +210,7 @@ class Odoo(Source):
     def judge(self, response: HttpResponse) -> None:
         """JSON-RPC answers 200 to everything, and its errors in the body."""
         super().judge(response)
-        error = mapping(_document(response)).get("error") if self.settings.user_id else None
+        error = mapping(document(response)).get("error") if self.settings.user_id else None
         if error is not None:
             name = text(mapping(mapping(error).get("data")).get("name")) or "an error without a name"
             raise LookupFailed(f"Odoo answered {name}", parked=name.endswith(_REFUSALS))
@@ -305,30 +302,18 @@ def _related(value: Any) -> Any:
     return value[0] if is_pair else value
 
 
-def _refs(record: Sequence[str], contact: Contact | None) -> tuple[str, ...]:
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact)))
-
-
-def _document(response: HttpResponse) -> Any:
-    try:
-        return read_json(response.body.encode())
-    except Unreadable as error:
-        raise LookupFailed("the API's answer is not JSON") from error
-
-
 def _result(response: HttpResponse) -> Any:
     """What the method returned. A wrong ``api_base`` or ``database`` answers 404; a record that is gone does not."""
-    document = _document(response)
+    told = document(response)
     if response.status == 404:
         raise LookupFailed("Odoo answered 404: check api_base and database")
-    return document.get("result") if isinstance(document, Mapping) and "jsonrpc" in document else document
+    return told.get("result") if isinstance(told, Mapping) and "jsonrpc" in told else told
 
 
 def _found(rows: Any, entity: Entity) -> dict[str, Any]:
     """Odoo reads records that are gone as none at all; one that the user may not read is an error."""
     if rows == []:
-        raise LookupFailed(f"{entity.ref} does not exist in Odoo any more", final=True)
+        raise gone(entity.ref, "Odoo")
     if not isinstance(rows, list) or not isinstance(rows[0], Mapping):
         raise LookupFailed("the API's answer is no list of records")
     return _record(rows[0])

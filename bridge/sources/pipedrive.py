@@ -8,7 +8,7 @@ source, where it is set, must be that of the body.
 Event id, v2: company, entity, entity id, action, ``meta.id``. ``meta.id`` counts only where it is a UUID and not the record's
 own id, which some bodies repeat there; else ``meta.timestamp`` stands in. v1: company, event, object id, ``timestamp_micro``; its
 ``meta.id`` *is* the object's id. Left out: ``attempt`` and ``retry`` change on redelivery, ``webhook_id`` and ``correlation_id``
-differ where a webhook was made twice.
+differ where a webhook was made twice. Where none of this is told a digest of the record stands in, for ten minutes.
 
 Fact: company, entity, entity id, and what happened: ``created`` (once in a record's life, and v1 tells it by an update as well),
 ``stage→<id>`` at ``stage_change_time``, or ``updated`` at ``update_time``, to the second, which is all that v1 and v2 tell alike.
@@ -37,11 +37,24 @@ from pydantic import SecretStr, field_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, basic_credentials, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import (
+    answer_about,
+    basic_credentials,
+    fingerprint,
+    first,
+    gone,
+    mapping,
+    moment,
+    refs,
+    retry_after,
+    seconds,
+    text,
+    with_people,
+)
 
 _ENTITIES = {"deal": "deal", "lead": "lead", "person": "contact"}
 _ACTIONS_V2 = {"create": "created", "change": "updated", "delete": "deleted"}
@@ -49,6 +62,7 @@ _ACTIONS_V1 = {"added": "created", "updated": "updated", "deleted": "deleted", "
 _ACTIONS = _ACTIONS_V2 | _ACTIONS_V1
 _CLOSED = ("won", "lost")
 _ONE_EDIT = timedelta(minutes=1)
+_RETRIES = timedelta(minutes=10)  # the last is after three minutes and some
 _RANKS = {"mobile": 0, "work": 1, "home": 2}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -83,6 +97,7 @@ class _Notice:
     changed: Mapping[str, Any]
     happened_at: datetime | None
     absorbed: str | None
+    window: timedelta | None = None
 
     @property
     def edited_at(self) -> datetime | None:
@@ -109,20 +124,19 @@ class Pipedrive(Source):
         api_token="a user's API token",  # noqa: S106 -- the same
     )
     settings_type = PipedriveSettings
+    looked_up = frozenset(_ENTITIES.values())
     lookup_rate = Rate(count=20, seconds=2)  # the burst of one API token on the smallest plan
 
     settings: PipedriveSettings
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """Basic auth first; only then is the body asked for its account, and one that cannot be read is left to ``parse``."""
         del now
         given = basic_credentials(delivery.headers.get("authorization"))
         if given is None:
             raise Unverified(Refusal.MISSING, "no Basic Authorization header: set HTTP Auth username and password on the webhook")
         if not any_equal(self.require_secret(), given):
             raise Unverified(Refusal.WRONG_SECRET, "the user or password of the webhook is not the configured one")
-        if self.settings.company_id is not None:
-            self._verify_company(delivery, self.settings.company_id)
+        self.verify_account("company_id", self.settings.company_id, lambda: [_company(delivery.body)])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = read_json(delivery.body)
@@ -138,9 +152,9 @@ class Pipedrive(Source):
         return Signed(body, url, {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"})
 
     def can_look_up(self, event: Event) -> bool:
-        if not self.api_token or event.entity is None or event.type.endswith(".deleted"):
-            return False
-        return event.entity.type in {"contact", "deal"} or bool(event.entity.type == "lead" and event.contact and event.contact.id)
+        """Of a lead its person, where one is told: a lead itself is told whole."""
+        is_lead = event.entity is not None and event.entity.type == "lead"
+        return super().can_look_up(event) and (not is_lead or bool(event.contact and event.contact.id))
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Person; deal → its person; a lead's person is in the payload. One token each, whatever fields are ``wanted``."""
@@ -153,11 +167,9 @@ class Pipedrive(Source):
         elif kind == "contact":
             person_id = record_id
         if person_id is None:  # a deal may be given its person later, which is an event of its own
-            return replace(event, contact=None)
+            return with_people(event, [])
         person = _found((yield self._get("persons", person_id)), f"contact:{person_id}")
-        contact = self._person(person, person_id)
-        refs = (f"contact:{person_id}", *phone_refs(contact))
-        return event.knowing(contact=keeping(contact, event.contact), refs=refs, fields=person if kind == "contact" else None)
+        return with_people(event.knowing(fields=person if kind == "contact" else None), [self._person(person, person_id)])
 
     def stage_now(self, before: Event, fresh: Event) -> str | None:
         """Winning, losing or reopening it moves a deal as well, where that happened after what the event told."""
@@ -170,22 +182,15 @@ class Pipedrive(Source):
     def judge(self, response: HttpResponse) -> None:
         """429 says in ``x-ratelimit-reset`` when it ends. Who goes on regardless gets Cloudflare's page as a 403: no bad token."""
         if response.status == 429:
-            wait = seconds(response.headers.get("x-ratelimit-reset")) or seconds(response.headers.get("retry-after"))
+            wait = seconds(response.headers.get("x-ratelimit-reset")) or retry_after(response)
             raise LookupFailed("Pipedrive answered 429: too many requests", retry_after=wait or self.lookup_rate.seconds)
         if response.status == 403 and response.body.lstrip().startswith("<"):
             raise LookupFailed("Pipedrive's front door (Cloudflare) answered 403: too many requests", retry_after=60)
         super().judge(response)
 
-    def _verify_company(self, delivery: Delivery, expected: str) -> None:
-        try:
-            given = text(mapping(mapping(read_json(delivery.body)).get("meta")).get("company_id"))
-        except Unreadable:
-            return
-        if given != expected:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"company_id is {given}, and the source takes {expected}")
-
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         entity = Entity(notice.entity, notice.entity_id) if notice.entity and notice.entity_id else None
+        absorbed = Entity(notice.entity, notice.absorbed) if notice.entity and notice.absorbed else None
         contact, stage = self._contact_of(notice), _stage(notice)
         return Event(
             source=self.name,
@@ -196,11 +201,12 @@ class Pipedrive(Source):
             received_at=delivery.received_at,
             occurred_at=notice.happened_at,
             entity=entity,
-            refs=_refs(notice, contact),
+            refs=refs(entity, absorbed, contact),
             stage=stage,
             contact=contact,
             fields={**notice.record, **({"previous": notice.changed} if notice.changed else {})},
-            absorbed=(f"{notice.entity}:{notice.absorbed}",) if notice.absorbed else (),
+            window=notice.window,
+            absorbed=refs(absorbed),
         )
 
     def _contact_of(self, notice: _Notice) -> Contact | None:
@@ -212,14 +218,18 @@ class Pipedrive(Source):
         return Contact(id=person_id, name=text(notice.record.get("person_name"))) if person_id else None
 
     def _person(self, person: Mapping[str, Any], person_id: str | None) -> Contact:
-        emails = [email for value in _values(person, "emails", "email") if (email := text(value))]
-        return self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=emails[0] if emails else None)
+        email = first(_values(person, "emails", "email"))
+        return self.contact(*_values(person, "phones", "phone"), id=person_id, name=text(person.get("name")), email=email)
 
     def _get(self, records: str, record_id: str) -> HttpRequest:
         return self._read(f"{records}/{quote(record_id, safe='')}")
 
     def _read(self, what: str) -> HttpRequest:
         return HttpRequest("GET", f"{self.settings.api_base}/api/v2/{what}", {"x-api-token": self.api_token, "Accept": "application/json"})
+
+
+def _company(body: bytes) -> str | None:
+    return text(mapping(mapping(read_json(body)).get("meta")).get("company_id"))
 
 
 def _v2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
@@ -229,7 +239,8 @@ def _v2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
     mark = told if _UUID.fullmatch(told) and told != entity_id else text(meta.get("timestamp"))
     what = (text(meta.get("entity")), entity_id, text(meta.get("action")))
     identity = keys.join(text(meta.get("company_id")), *what, mark or fingerprint([data, previous]))
-    return _notice(meta, what, identity, record=record, changed=changed)
+    notice = _notice(meta, what, identity, record=record, changed=changed)
+    return notice if mark or notice.is_birth else replace(notice, window=_RETRIES)
 
 
 def _v1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
@@ -240,7 +251,8 @@ def _v1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> _Notice:
     entity_id = text(meta.get("id")) or text(record.get("id"))
     mark = text(meta.get("timestamp_micro")) or text(meta.get("timestamp"))
     identity = keys.join(text(meta.get("company_id")), f"{action}.{entity}", entity_id, mark or fingerprint([current, previous]))
-    return _notice(meta, (entity, entity_id, action), identity, record=record, changed=changed)
+    notice = _notice(meta, (entity, entity_id, action), identity, record=record, changed=changed)
+    return notice if mark or notice.is_birth else replace(notice, window=_RETRIES)
 
 
 def _notice(
@@ -296,19 +308,11 @@ def _second(at: datetime | None, notice: _Notice) -> str:
     return iso(at.replace(microsecond=0)) if at else notice.id
 
 
-def _refs(notice: _Notice, contact: Contact | None) -> tuple[str, ...]:
-    told = [(notice.entity, notice.entity_id), (notice.entity, notice.absorbed), ("contact", contact.id if contact else None)]
-    return unique((*(f"{record}:{record_id}" for record, record_id in told if record and record_id), *phone_refs(contact)))
-
-
 def _found(response: HttpResponse, ref: str) -> Mapping[str, Any]:
-    """The record of an answer. A deleted one may still be answered for a while, marked.
-
-    Only Pipedrive's own 404 means that it is gone: a wrong ``api_base`` answers 404 as well.
-    """
-    record = mapping(answer(response).get("data"))
-    if response.status == 404 or not record or record.get("is_deleted") is True or record.get("status") == "deleted":
-        raise LookupFailed(f"{ref} does not exist in Pipedrive any more", final=True)
+    """The record of an answer. A deleted one may still be answered for a while, marked."""
+    record = mapping(answer_about(response, ref, "Pipedrive").get("data"))
+    if not record or record.get("is_deleted") is True or record.get("status") == "deleted":
+        raise gone(ref, "Pipedrive")
     return record
 
 

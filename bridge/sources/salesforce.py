@@ -25,23 +25,22 @@ because a query says of a record that is gone that there is none, where a GET of
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-from defusedxml.ElementTree import fromstring
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, from_ms, iso, to_ms, unique
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Receipt, Reply, Stage, Unparsed, from_ms, iso, to_ms
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import read_json
-from bridge.sources.oauth import OAuthSettings, OAuthSource
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, text
+from bridge.sources.bodies import read_json, starts_with, xml_root
+from bridge.sources.oauth import OAuthSettings, OAuthSource, token_request
+from bridge.sources.values import answer, fingerprint, joined, mapping, moment, refs, refusal, rows, text, with_people
 
 _OBJECTS = {"Lead": "lead", "Contact": "contact", "Opportunity": "deal"}
 _NAMES = {kind: name for name, kind in _OBJECTS.items()}
@@ -162,6 +161,8 @@ class Salesforce(OAuthSource):
         api_token="`client_id`, `client_secret` and `refresh_token` of a connected app",  # noqa: S106 -- the same
     )
     settings_type = SalesforceSettings
+    looked_up = frozenset(_NAMES)
+    stage_fields = _STAGES
 
     settings: SalesforceSettings
 
@@ -171,8 +172,7 @@ class Salesforce(OAuthSource):
             self._verify_signature(delivery, now)
         else:
             self.verify_shared_secret(delivery)
-        if self.settings.organization_id is not None:
-            self._verify_organization(delivery, self.settings.organization_id)
+        self.verify_account("the organisation", _id(self.settings.organization_id), lambda: [_organization(delivery.body)])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         """Each notification stands alone, as does each event of a callout."""
@@ -199,8 +199,7 @@ class Salesforce(OAuthSource):
         return [found.decode(errors="replace").strip() for found in _SESSION.findall(delivery.body)]
 
     def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _NAMES and _ID.fullmatch(event.entity.id) is not None
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
+        return super().can_look_up(event) and event.entity is not None and _ID.fullmatch(event.entity.id) is not None
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Lead or contact → the record; deal → the record, and the contacts in its roles, the primary first.
@@ -211,19 +210,15 @@ class Salesforce(OAuthSource):
         entity = event.entity
         if entity is None or not self.can_look_up(event):
             return event
-        rows = _rows((yield self._query("FIELDS(ALL)", _NAMES[entity.type], f"WHERE Id = '{entity.id}' LIMIT 1")))
-        if not rows:
+        found = _records((yield self._query("FIELDS(ALL)", _NAMES[entity.type], f"WHERE Id = '{entity.id}' LIMIT 1")))
+        if not found:
             raise LookupFailed(f"{entity.ref} does not exist in Salesforce any more, or the token's user may not see it", final=True)
-        record = _own(rows[0])
+        record = _own(found[0])
         if entity.type != "deal":
-            return self._with_people(event.knowing(fields=record), [record])
+            return with_people(event.knowing(fields=record), [self._person(record)])
         primary_first = f"WHERE OpportunityId = '{entity.id}' ORDER BY IsPrimary DESC LIMIT 50"
-        roles = _rows((yield self._query(", ".join(f"Contact.{name}" for name in _PERSON), "OpportunityContactRole", primary_first)))
-        return self._with_people(event.knowing(fields=record), [mapping(role.get("Contact")) for role in roles])
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
+        roles = _records((yield self._query(", ".join(f"Contact.{name}" for name in _PERSON), "OpportunityContactRole", primary_first)))
+        return with_people(event.knowing(fields=record), [self._person(mapping(role.get("Contact"))) for role in roles])
 
     def probe(self) -> HttpRequest | None:
         return self._query("Id", "Contact", "LIMIT 1") if self.api_token else None
@@ -239,32 +234,20 @@ class Salesforce(OAuthSource):
         super().judge(response)
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"grant_type": "refresh_token", "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        return HttpRequest("POST", f"{self.settings.api_base}/services/oauth2/token", headers, urlencode(told))
+        return token_request(f"{self.settings.api_base}/services/oauth2/token", self.grant(refresh_token))
 
     def _verify_signature(self, delivery: Delivery, now: datetime) -> None:
         timestamp = delivery.headers.get(_TIMESTAMP.lower(), "").strip()
-        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 14:
+        if not is_time(timestamp, 14):
             raise Unverified(Refusal.MISSING, f"no {_TIMESTAMP} header in milliseconds")
         expected = [_signature(secret, timestamp, delivery.body) for secret in self.require_secret()]
         if not any_equal(expected, delivery.headers[_SIGNATURE.lower()].strip()):
             raise Unverified(Refusal.WRONG_SIGNATURE, f"the signature in {_SIGNATURE} does not match")
         check_age(from_ms(int(timestamp)), now)
 
-    def _verify_organization(self, delivery: Delivery, expected: str) -> None:
-        """One that cannot be read is left to ``parse``."""
-        try:
-            given = _organization(delivery.body)
-        except Unreadable:
-            return
-        if given != _id(expected):
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"the organisation is {given}, and the source takes {expected}")
-
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         person = notice.record if notice.kind in {"lead", "contact"} else notice.person
-        contact = self._person(person) if person else None
+        contact = self._person(person or {})
         return Event(
             source=self.name,
             kind=self.kind,
@@ -274,30 +257,21 @@ class Salesforce(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=notice.entity,
-            refs=unique((*([notice.entity.ref] if notice.entity else []), *_refs(contact))),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
-            contact=contact,
+            contact=contact if contact.document() else None,
             fields=notice.record,
         )
 
-    def _person(self, record: Mapping[str, Any]) -> Contact | None:
+    def _person(self, record: Mapping[str, Any]) -> Contact:
         """Whose name and numbers a record has. A lead has them as well, and its id is no contact's."""
         record_id = _id(record.get("Id")) or ""
-        name = text(record.get("Name")) or " ".join(part for field in ("FirstName", "LastName") if (part := text(record.get(field))))
-        contact = self.contact(
+        return self.contact(
             *(record.get(phone) for phone in _PHONES),
             id=record_id if record_id.startswith(_CONTACT) else None,
-            name=name or None,
+            name=text(record.get("Name")) or joined(record.get("FirstName"), record.get("LastName")),
             email=text(record.get("Email")),
         )
-        return contact if contact.document() else None
-
-    def _with_people(self, event: Event, records: Iterable[Mapping[str, Any]]) -> Event:
-        """The first with a phone is the one to call, nobody where there are none; all of them are refs."""
-        people = [person for record in records if (person := self._person(record))]
-        chosen = next((person for person in people if person.phone), people[0] if people else None)
-        refs = [ref for person in people for ref in _refs(person)]
-        return replace(event.knowing(refs=refs), contact=chosen and keeping(chosen, event.contact))
 
     def _query(self, fields: str, name: str, which: str) -> HttpRequest:
         soql = urlencode({"q": f"SELECT {fields} FROM {name} {which}"})  # noqa: S608 -- of an event's own there is its id alone, which is letters and digits
@@ -306,7 +280,7 @@ class Salesforce(OAuthSource):
 
 
 def _is_xml(body: bytes) -> bool:
-    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+    return starts_with(body, b"<")
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -323,12 +297,8 @@ def _id(value: object) -> str | None:
 
 
 def _message(body: bytes) -> Element:
-    """The ``notifications`` of an envelope; DTDs and entities are refused."""
-    try:
-        envelope: Element = fromstring(body.decode("utf-8-sig").strip(), forbid_dtd=True)
-    except (ParseError, ValueError) as error:  # defusedxml's refusals are ValueErrors
-        raise Unreadable(f"the body is not XML: {error}") from error
-    message = envelope.find("{*}Body/{*}notifications")
+    """The ``notifications`` of an envelope."""
+    message = xml_root(body).find("{*}Body/{*}notifications")
     if message is None:
         raise Unreadable("Salesforce sends a SOAP envelope with notifications in it", "notifications")
     return message
@@ -384,21 +354,14 @@ def _own(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "attributes"}
 
 
-def _refs(person: Contact | None) -> list[str]:
-    return [*([f"contact:{person.id}"] if person and person.id else []), *phone_refs(person)]
-
-
-def _rows(response: HttpResponse) -> list[Mapping[str, Any]]:
-    rows = answer(response).get("records")
-    if not isinstance(rows, list):
+def _records(response: HttpResponse) -> list[Mapping[str, Any]]:
+    found = answer(response).get("records")
+    if not isinstance(found, list):
         raise LookupFailed("Salesforce's answer to a query has no records")
-    return [mapping(row) for row in rows]
+    return rows(found)
 
 
 def _error_code(response: HttpResponse) -> str | None:
     """Of ``[{message, errorCode}]``, the form of every error of its REST API."""
-    try:
-        told = read_json(response.body.encode()) if response.status >= 300 else None
-    except Unreadable:
-        return None
-    return text(mapping(told[0]).get("errorCode")) if isinstance(told, list) and told else None
+    errors = rows(refusal(response)) if response.status >= 300 else []
+    return text(errors[0].get("errorCode")) if errors else None

@@ -10,8 +10,8 @@ that nobody verified (``explain``); a digest of the body stands in.
 Fact: type, entity and the payload's ``timestamp``, where all are told; else the event id, so that nothing is merged by accident.
 
 The payload is ``{type, timestamp, data}`` by convention: ``type`` is taken as the sender says it, ``unknown`` where it is
-missing; ``data`` becomes ``fields``, and the record and the person are read from it in the shapes that senders use (the
-tables below). What cannot be read is kept as failed, as a CRM's would be: the sender is a product, and nobody there reads a 422.
+missing; ``data`` becomes ``fields``, and the record and the person are read from it in the usual ``shapes``. What cannot be
+read is kept as failed, as a CRM's would be: the sender is a product, and nobody there reads a 422.
 """
 
 import base64
@@ -25,27 +25,17 @@ from pydantic import SecretStr, field_validator
 
 from bridge import keys
 from bridge.errors import Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, Stage, Unparsed, iso, unique
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.model import Delivery, Entity, Event, Unparsed, iso
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
+from bridge.sources import shapes
 from bridge.sources.base import Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import mapping, moment, phone_refs, text
+from bridge.sources.values import first, mapping, moment, refs, text
 
 _SHARED, _PUBLIC = "whsec_", "whpk_"
 _HEADERS = ("webhook", "svix")
 
-_PEOPLE = frozenset({"contact", "lead", "person", "customer", "user"})
-_RECORDS = _PEOPLE | {"deal", "opportunity", "company", "account", "order"}
-_NESTED = ("contact", "person", "customer", "lead")
-_IDS = ("id", "object_id", "objectId", "uuid")
-_CONTACT_IDS = ("contact_id", "contactId", "person_id", "personId", "customer_id", "customerId")
-_PHONES = ("phone", "phoneNumber", "phone_number", "mobile", "mobilePhone", "mobile_phone", "phones", "phoneNumbers", "phone_numbers")
-_PHONE_VALUES = ("value", "number", "phone", "phoneNumber", "phone_number")
-_NAMES = ("fullName", "full_name", "name", "displayName", "display_name")
-_NAME_PARTS = (("firstName", "lastName"), ("first_name", "last_name"), ("firstname", "lastname"))
-_EMAILS = ("email", "emailAddress", "email_address")
-_ZONES = ("timeZone", "time_zone", "timezone")
-_STAGES = ("stage", "stage_id", "stageId")
+_RECORDS = shapes.PEOPLE | {"deal", "opportunity", "company", "account", "order"}
 
 
 class StandardWebhooksSettings(SourceSettings):
@@ -77,7 +67,7 @@ class StandardWebhooks(Source):
         message_id, timestamp, signatures = _signed_headers(delivery.headers)
         if "." in message_id:
             raise Unverified(Refusal.WRONG_SIGNATURE, "webhook-id has a dot, so that what is signed could be read in two ways")
-        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 11:
+        if not is_time(timestamp, 11):
             raise Unverified(Refusal.MISSING, "webhook-timestamp is not a time in seconds")
         message = f"{message_id}.{timestamp}.".encode() + delivery.body
         given = [signature.partition(",")[::2] for signature in signatures.split()]
@@ -92,10 +82,10 @@ class StandardWebhooks(Source):
         event_id = delivery.headers.get(f"{_prefix(delivery.headers)}-id", "").strip() or keys.digest(delivery.body)
         vendor_type, happened_at, data = text(body.get("type")), moment(body.get("timestamp")), mapping(body.get("data"))
         entity = _entity(vendor_type or "", data)
-        contact, stage = self._contact(entity, data), _stage(data)
+        contact, stage = self.contact(*shapes.phones(data), **shapes.person(entity, data)), shapes.stage(data)
         fact: tuple[str | None, ...] = (event_id,)
         if vendor_type and entity and happened_at:
-            fact = (entity.type, entity.id, vendor_type, stage.after if stage else None, iso(happened_at))
+            fact = (entity.type, entity.id, vendor_type, stage.after, iso(happened_at))
         event = Event(
             source=self.name,
             kind=self.kind,
@@ -105,9 +95,9 @@ class StandardWebhooks(Source):
             received_at=delivery.received_at,
             occurred_at=happened_at,
             entity=entity,
-            refs=_refs(entity, contact),
-            stage=stage,
-            contact=contact,
+            refs=refs(entity, contact),
+            stage=stage if stage.document() else None,
+            contact=contact if contact.document() else None,
             fields=data,
         )
         return [event]
@@ -121,22 +111,6 @@ class StandardWebhooks(Source):
         signature = base64.b64encode(hmac_sha256(_key(shared), f"{message_id}.{timestamp}.".encode() + body)).decode()
         headers = {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
         return Signed(body, url, {"Content-Type": "application/json", **headers})
-
-    def _contact(self, entity: Entity | None, data: Mapping[str, Any]) -> Contact | None:
-        """The nested person, or the record itself where it is one; a deal's own name and e-mail are not a person's."""
-        nested = next((data[name] for name in _NESTED if isinstance(data.get(name), Mapping)), None)
-        is_person = entity is not None and entity.type in _PEOPLE
-        person = nested if nested is not None else data
-        told = person if is_person or nested is not None else {}
-        own_id = entity.id if entity and entity.type == "contact" and nested is None else None
-        contact = self.contact(
-            *_phones(person),
-            id=own_id or _first(nested or {}, _IDS) or _first(data, _CONTACT_IDS),
-            name=_first(told, _NAMES) or _joined_name(told),
-            email=_first(told, _EMAILS),
-            time_zone=_first(told, _ZONES),
-        )
-        return contact if contact.document() else None
 
 
 def _key(secret: str) -> bytes:
@@ -184,37 +158,6 @@ def _is_signed(public_key: bytes, message: bytes, signature: str) -> bool:
 def _entity(vendor_type: str, data: Mapping[str, Any]) -> Entity | None:
     """``contact.created``, ``crm.contact.created`` and ``contact.phone.changed`` are about a contact; without a dot ``data.type`` says it."""
     words = vendor_type.split(".")[:-1]
-    kind = next((word for word in reversed(words) if word in _RECORDS), words[-1] if words else _first(data, ("type", "object")))
-    record_id = _first(data, (*_IDS, f"{kind}_id", f"{kind}Id"))
+    kind = next((word for word in reversed(words) if word in _RECORDS), words[-1] if words else first((data.get("type"), data.get("object"))))
+    record_id = shapes.record_id(data, kind)
     return Entity(kind, record_id) if kind and record_id else None
-
-
-def _stage(data: Mapping[str, Any]) -> Stage | None:
-    """``{from, to}``, or the new stage alone."""
-    told = data.get("stage")
-    stage = Stage(after=text(told.get("to")), before=text(told.get("from"))) if isinstance(told, Mapping) else Stage(after=_first(data, _STAGES))
-    return stage if stage.document() else None
-
-
-def _phones(person: Mapping[str, Any]) -> list[object]:
-    values = [value for name in _PHONES for value in _listed(person.get(name))]
-    return [_first(value, _PHONE_VALUES) if isinstance(value, Mapping) else value for value in values]
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _joined_name(person: Mapping[str, Any]) -> str | None:
-    joined = (" ".join(part for name in names if (part := text(person.get(name)))) for names in _NAME_PARTS)
-    return next((name for name in joined if name), None)
-
-
-def _first(values: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    return next((found for name in names if (found := text(values.get(name)))), None)
-
-
-def _refs(entity: Entity | None, contact: Contact | None) -> tuple[str, ...]:
-    record = [entity.ref] if entity else []
-    person = [f"contact:{contact.id}"] if contact and contact.id else []
-    return unique((*record, *person, *phone_refs(contact)))

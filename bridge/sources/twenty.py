@@ -20,19 +20,19 @@ apart, and is put together by the rules of that country: ``06 10 20 30 40`` of `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, to_ms, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, from_ms, to_ms
 from bridge.phones import to_e164
-from bridge.signing import any_equal, check_age, hmac_sha256
+from bridge.signing import any_equal, check_age, hmac_sha256, is_time
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Source, SourceSettings
 from bridge.sources.bodies import read_json
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import answer, fingerprint, first, gone, joined, mapping, moment, refs, rows, text, with_people
 
 _ENTITIES = {"person": "contact", "opportunity": "deal"}
 _PATHS = {"contact": "people", "deal": "opportunities"}
@@ -45,10 +45,10 @@ _ACTIONS = {
     "deleted": "deleted",
     "destroyed": "deleted",
 }
+_STAGES = {"deal": "stage"}
 _EVENT_NAMES = ("eventName", "event", "eventType")
 _PER_DISPATCH = frozenset({"eventDate", "timestamp", "webhookId", "targetUrl"})
 _WITHOUT_A_TIME = timedelta(hours=1)
-_A_MINUTE = 60
 _GONE = '"Record not found'
 
 
@@ -133,7 +133,10 @@ class Twenty(Source):
         api_token="an API key of the workspace",  # noqa: S106 -- the same
     )
     settings_type = TwentySettings
+    looked_up = frozenset(_PATHS)
+    stage_fields = _STAGES
     lookup_rate = Rate(count=100, seconds=60)
+    lookup_pause = 60
 
     settings: TwentySettings
 
@@ -143,7 +146,7 @@ class Twenty(Source):
         if not given:
             raise Unverified(Refusal.MISSING, "no X-Twenty-Webhook-Signature header: give the webhook a secret in Twenty")
         timestamp = delivery.headers.get("x-twenty-webhook-timestamp", "").strip()
-        if not (timestamp.isascii() and timestamp.isdecimal()) or len(timestamp) > 14:
+        if not is_time(timestamp, 14):
             raise Unverified(Refusal.MISSING, "no X-Twenty-Webhook-Timestamp header in milliseconds")
         expected = [_signature(secret, timestamp, delivery.body) for secret in self.require_secret()]
         if not any_equal(expected, given.lower()):
@@ -166,10 +169,6 @@ class Twenty(Source):
         headers = {"X-Twenty-Webhook-Timestamp": timestamp, "X-Twenty-Webhook-Signature": signature}
         return Signed(body, url, {"Content-Type": "application/json", **headers})
 
-    def can_look_up(self, event: Event) -> bool:
-        known = event.entity is not None and event.entity.type in _PATHS
-        return known and bool(self.api_token) and not event.type.endswith(".deleted")
-
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Person; opportunity → its point of contact. Each answer is the whole record, whatever fields are ``wanted``."""
         del wanted
@@ -181,30 +180,21 @@ class Twenty(Source):
             deal = _found((yield self._get(entity)), entity)
             event, person_id = event.knowing(fields=deal), text(deal.get("pointOfContactId"))
         if person_id is None:  # an opportunity may be given its person later, which is an event of its own
-            return replace(event, contact=None)
+            return with_people(event, [])
         who = Entity("contact", person_id)
         person = _found((yield self._get(who)), who)
-        contact = self._person(person, person_id)
-        fields = person if entity == who else None
-        return event.knowing(contact=keeping(contact, event.contact), refs=(who.ref, *phone_refs(contact)), fields=fields)
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get("stage"))
+        return with_people(event.knowing(fields=person if entity == who else None), [self._person(person, person_id)])
 
     def probe(self) -> HttpRequest | None:
         return self._read("people?limit=1&depth=0") if self.api_token else None
 
     def judge(self, response: HttpResponse) -> None:
-        """A hundred requests a minute, and a 429 does not say when it ends. A record that is gone was a 400 in older servers."""
-        if response.status == 429:
-            raise LookupFailed("Twenty answered 429: too many requests", retry_after=seconds(response.headers.get("retry-after")) or _A_MINUTE)
+        """A record that is gone was a 400 in older servers."""
         if not _is_gone(response):
             super().judge(response)
 
     def _event(self, notice: _Notice, delivery: Delivery) -> Event:
         contact = self._contact_of(notice)
-        person = [f"contact:{contact.id}"] if contact and contact.id else []
         return Event(
             source=self.name,
             kind=self.kind,
@@ -214,7 +204,7 @@ class Twenty(Source):
             received_at=delivery.received_at,
             occurred_at=notice.occurred_at,
             entity=notice.entity,
-            refs=unique((notice.entity.ref, *person, *phone_refs(contact))),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact,
             fields={**notice.record, **({"updatedFields": notice.changed} if notice.changed is not None else {})},
@@ -231,10 +221,9 @@ class Twenty(Source):
 
     def _person(self, person: Mapping[str, Any], person_id: str) -> Contact:
         """Names and e-mail are nested in what the server sends, and flat in what the documentation shows."""
-        named = person.get("name") if isinstance(person.get("name"), Mapping) else person
-        name = " ".join(part for part in (text(mapping(named).get("firstName")), text(mapping(named).get("lastName"))) if part)
-        email = text(mapping(person.get("emails")).get("primaryEmail")) or text(person.get("email"))
-        return self.contact(*_phones(person), id=person_id, name=name or None, email=email)
+        named = mapping(person.get("name")) or person
+        email = first((mapping(person.get("emails")).get("primaryEmail"), person.get("email")))
+        return self.contact(*_phones(person), id=person_id, name=joined(named.get("firstName"), named.get("lastName")), email=email)
 
     def _get(self, entity: Entity) -> HttpRequest:
         return self._read(f"{_PATHS[entity.type]}/{quote(entity.id, safe='')}?depth=0")
@@ -269,10 +258,9 @@ def _notice(body: Mapping[str, Any]) -> _Notice | None:
 def _phones(person: Mapping[str, Any]) -> list[str | None]:
     """The primary number first; older servers had one number in ``phone``."""
     phones = mapping(person.get("phones"))
-    more = phones.get("additionalPhones")
     primary = _number(*(phones.get(f"primaryPhone{part}") for part in ("Number", "CallingCode", "CountryCode")))
-    rows = [mapping(row) for row in more] if isinstance(more, list) else []
-    return [primary, *(_number(row.get("number"), row.get("callingCode"), row.get("countryCode")) for row in rows), text(person.get("phone"))]
+    more = [_number(row.get("number"), row.get("callingCode"), row.get("countryCode")) for row in rows(phones.get("additionalPhones"))]
+    return [primary, *more, text(person.get("phone"))]
 
 
 def _number(told: object, calling_code: object, country: object) -> str | None:
@@ -291,7 +279,7 @@ def _is_gone(response: HttpResponse) -> bool:
 def _found(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. Only Twenty's own words mean that it is gone: a wrong ``api_base`` answers 404 as well."""
     if _is_gone(response):
-        raise LookupFailed(f"{entity.ref} does not exist in Twenty any more", final=True)
+        raise gone(entity.ref, "Twenty")
     record = mapping(mapping(answer(response).get("data")).get(_NAMES[entity.type]))
     if not record:
         raise LookupFailed(f"Twenty answered {response.status} without the record: check api_base")

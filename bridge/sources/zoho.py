@@ -25,20 +25,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
 from bridge import keys
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
-from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso, unique
+from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Stage, Unparsed, iso
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed, Subscription
-from bridge.sources.bodies import read_form, read_json
-from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens
-from bridge.sources.values import answer, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.bodies import FORM, read_form, read_json, starts_with
+from bridge.sources.oauth import OAuthSettings, OAuthSource, Tokens, token_request
+from bridge.sources.values import answer, fingerprint, first, gone, http_date, joined, listed, mapping, moment, refs, refusal, rows, text, with_people
 
 _MODULES = {"Leads": "lead", "Contacts": "contact", "Deals": "deal"}
 _NAMES = {kind: module for module, kind in _MODULES.items()}
@@ -48,7 +47,6 @@ _TYPES = {f"{kind}.{what}" for kind in _NAMES for what in (*_OPERATIONS.values()
 _PHONES = ("Phone", "Mobile")
 _ENVELOPE = frozenset({"token", "type", "module"})  # of a workflow's webhook: the rest is the record's
 _SECRETS = ("token", "authtoken", "access_token", "authorization", "auth", "secret", "key")
-_SHORTEST = 8  # what is shorter is found in ids and dates as well, and is no secret
 
 _SAME = timedelta(minutes=10)
 _LIVES = timedelta(days=6)
@@ -56,8 +54,6 @@ _LIVES = timedelta(days=6)
 _EVERY = timedelta(hours=6)
 
 _ZONED = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
-_FORM = "application/x-www-form-urlencoded"
-_BUSY = 60.0
 _RENEWALS = 600.0  # ten renewals in ten minutes, and then none for the rest of them
 
 
@@ -140,6 +136,9 @@ class Zoho(OAuthSource):
         api_token="`client_id`, `client_secret` and `refresh_token` of a self client",  # noqa: S106 -- the same
     )
     settings_type = ZohoSettings
+    looked_up = frozenset(_NAMES)
+    stage_fields = _STAGES
+    lookup_pause = 60
 
     settings: ZohoSettings
 
@@ -155,9 +154,8 @@ class Zoho(OAuthSource):
             raise Unverified(Refusal.MISSING, "no token in the notification: set one on its channel")
         if not any_equal(self.require_secret(), given):
             raise Unverified(Refusal.WRONG_SECRET, "the token is not the configured secret")
-        channel = text(body.get("channel_id"))
-        if "ids" in body and self.settings.channel_id not in {None, channel}:
-            raise Unverified(Refusal.WRONG_ACCOUNT, f"channel_id is {channel}, and the source takes {self.settings.channel_id}")
+        if "ids" in body:
+            self.verify_account("channel_id", self.settings.channel_id, lambda: [text(body.get("channel_id"))])
 
     def parse(self, delivery: Delivery) -> Sequence[Event | Unparsed]:
         body = _read(delivery)
@@ -175,14 +173,14 @@ class Zoho(OAuthSource):
         told = _read_or_nothing(Delivery(source=self.name, body=body, url=url, received_at=now))
         if "ids" in told:
             return Signed(json.dumps({**told, "token": secret}).encode(), url, {"Content-Type": "application/json"})
-        return Signed(body, url, {"Content-Type": "application/json" if _is_json(body) else _FORM, "X-Webhook-Secret": secret})
+        return Signed(body, url, {"Content-Type": "application/json" if _is_json(body) else FORM, "X-Webhook-Secret": secret})
 
     def secrets_in(self, delivery: Delivery) -> Iterable[str]:
         """The token, whosever it is, and what the notify URL carries: Zoho's own example has an OAuth token in it, and it is echoed."""
         body = _read_or_nothing(delivery)
         told = {name.lower(): value for name, value in mapping(body.get("query_params")).items()}
         found = [text(body.get("token")), *(text(told.get(name)) for name in _SECRETS)]
-        return [secret for secret in found if secret and len(secret) >= _SHORTEST]
+        return [secret for secret in found if secret]
 
     def could_become(self, event: Event) -> Sequence[str]:
         """A change of stage, where the notification says that the stage was affected and not what it is now."""
@@ -192,7 +190,7 @@ class Zoho(OAuthSource):
         return (f"{kind}.stage_changed",) if is_stage else ()
 
     def can_look_up(self, event: Event) -> bool:
-        return bool(self.api_token) and event.entity is not None and event.type in _TYPES and not event.type.endswith(".deleted")
+        return super().can_look_up(event) and event.type in _TYPES
 
     def look_up(self, event: Event, wanted: Iterable[str]) -> Lookup:
         """Lead or contact → the record; deal → the record, and its contact. All fields come without asking, whatever is ``wanted``."""
@@ -205,15 +203,10 @@ class Zoho(OAuthSource):
         if entity.type == "deal":
             contact_id = text(mapping(record.get("Contact_Name")).get("id"))
             if contact_id is None:  # it may be given one later, which is an event of its own
-                return replace(event, contact=None)
+                return with_people(event, [])
             entity = Entity("contact", contact_id)
             person = _record((yield self._get(entity)), entity)
-        contact = self._person(entity.type, entity.id, person)
-        return replace(event.knowing(refs=_refs(contact)), contact=keeping(contact, event.contact))
-
-    def stage_now(self, before: Event, fresh: Event) -> str | None:
-        del before
-        return text(fresh.fields.get(_STAGES.get(fresh.entity.type if fresh.entity else "", "")))
+        return with_people(event, [self._person(entity.type, entity.id, person)])
 
     def subscription(self, now: datetime) -> Subscription | None:
         """Subscribing again is how a channel is renewed. Related records are left out: they say that another one has changed."""
@@ -233,11 +226,11 @@ class Zoho(OAuthSource):
     def judge_subscription(self, response: HttpResponse) -> None:
         """Each channel is answered for by itself, whatever the status says; and its end must be later than the next renewal."""
         self.judge(response)
-        rows = [mapping(row) for row in _list(answer(response), "watch")]
-        refused = [text(row.get("code")) for row in rows if row.get("code") != "SUCCESS"]
-        if refused or not rows:
+        channels = rows(answer(response).get("watch"))
+        refused = [text(channel.get("code")) for channel in channels if channel.get("code") != "SUCCESS"]
+        if refused or not channels:
             raise LookupFailed(f"Zoho CRM did not take the channel ({refused[0] if refused else 'it names none'})")
-        ends, told_at = _forgotten_at(rows), _sent_at(response)
+        ends, told_at = _forgotten_at(channels), http_date(response.headers.get("date"))
         if ends and told_at and ends < told_at + _EVERY:
             raise LookupFailed(f"Zoho CRM forgets the channel at {iso(ends)}, before it is renewed again")
 
@@ -246,9 +239,6 @@ class Zoho(OAuthSource):
 
     def judge(self, response: HttpResponse) -> None:
         """429 is the credits of 24 hours or too many requests at once, and does not say which. 404 is an address that is none of its API."""
-        if response.status == 429:
-            wait = seconds(response.headers.get("retry-after")) or _BUSY
-            raise LookupFailed("Zoho CRM answered 429: too many requests", retry_after=wait)
         if response.status in {401, 403, 404}:
             advice = "check api_base" if response.status == 404 else "check the token's scopes and data centre"
             raise LookupFailed(f"Zoho CRM answered {response.status} ({_code(response)}): {advice}", parked=True)
@@ -261,9 +251,7 @@ class Zoho(OAuthSource):
         return response.status == 401 and _code(response) != "OAUTH_SCOPE_MISMATCH"
 
     def renewal(self, refresh_token: str) -> HttpRequest:
-        client_id, client_secret = self.client
-        told = {"grant_type": "refresh_token", "client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
-        return HttpRequest("POST", f"{self.settings.accounts_base}/oauth/v2/token", {"Content-Type": _FORM}, urlencode(told))
+        return token_request(f"{self.settings.accounts_base}/oauth/v2/token", self.grant(refresh_token))
 
     def renewed(self, response: HttpResponse, refresh_token: str) -> Tokens:
         """Who renews too often is denied access for a while, in a 400: that says nothing against the refresh token."""
@@ -283,7 +271,7 @@ class Zoho(OAuthSource):
             received_at=delivery.received_at,
             occurred_at=notice.at,
             entity=notice.entity,
-            refs=unique((*([notice.entity.ref] if notice.entity else []), *_refs(contact))),
+            refs=refs(notice.entity, contact),
             stage=notice.stage,
             contact=contact if contact.document() else None,
             fields={**notice.values, **affected},
@@ -301,11 +289,10 @@ class Zoho(OAuthSource):
     def _person(self, kind: str, record_id: str, told: Mapping[str, Any]) -> Contact:
         """Whose name and numbers are told; of a deal no more than the contact it names."""
         name = told.get("Contact_Name") if kind == "deal" else told.get("Full_Name")
-        parts = [part for field in ("First_Name", "Last_Name") if (part := text(told.get(field)))]
         return self.contact(
             *(told.get(phone) for phone in _PHONES),
             id=record_id if kind == "contact" else text(mapping(name).get("id")),
-            name=text(mapping(name).get("name")) or text(name) or " ".join(parts) or None,
+            name=first((mapping(name).get("name"), name)) or joined(told.get("First_Name"), told.get("Last_Name")),
             email=text(told.get("Email")),
         )
 
@@ -318,7 +305,7 @@ class Zoho(OAuthSource):
 
 
 def _is_json(body: bytes) -> bool:
-    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"{", b"["}
+    return starts_with(body, b"{", b"[")
 
 
 def _read(delivery: Delivery) -> Mapping[str, Any]:
@@ -344,9 +331,8 @@ def _notified(body: Mapping[str, Any], told_id: Any) -> _Notice | Unparsed:
     if record_id is None:
         return Unparsed(fingerprint([channel, module, operation, told_id]), "ids has something that is no id")
     kind, what = _MODULES.get(module or "", (module or "").lower()), _OPERATIONS.get(operation or "", "")
-    rows = [mapping(row) for row in _list(body, "affected_values")]
-    values = next((mapping(row.get("values")) for row in rows if text(row.get("record_id")) == record_id), {})
-    named = next((row[record_id] for row in _list(body, "affected_fields") if record_id in mapping(row)), None)
+    values = next((mapping(row.get("values")) for row in rows(body.get("affected_values")) if text(row.get("record_id")) == record_id), {})
+    named = next((row[record_id] for row in rows(body.get("affected_fields")) if record_id in row), None)
     affected = [name for each in (named if isinstance(named, list) else values) if (name := text(each))]
     digest = fingerprint([sorted(affected), values])
     moved = what == "updated" and text(values.get(_STAGES.get(kind, ""))) is not None
@@ -377,11 +363,6 @@ def _of_workflow(body: Mapping[str, Any], record_id: str) -> _Notice:
     )
 
 
-def _list(values: Mapping[str, Any], name: str) -> list[Any]:
-    found = values.get(name)
-    return found if isinstance(found, list) else []
-
-
 def _fact(entity: Entity | None, event_type: str, stage: Stage | None, when: str | None) -> str:
     """A record is created once in its life, whenever and however often that is told."""
     what = f"stage→{stage.after}" if stage else event_type.partition(".")[2]
@@ -389,37 +370,22 @@ def _fact(entity: Entity | None, event_type: str, stage: Stage | None, when: str
     return keys.join(Zoho.kind, *record, what, *([when] if when and what != "created" else []))
 
 
-def _refs(contact: Contact | None) -> list[str]:
-    return [*([f"contact:{contact.id}"] if contact and contact.id else []), *phone_refs(contact)]
-
-
 def _record(response: HttpResponse, entity: Entity) -> Mapping[str, Any]:
     """The record of an answer. One that is gone is answered with nothing (204)."""
     if response.status == 204:
-        raise LookupFailed(f"{entity.ref} does not exist in Zoho CRM any more", final=True)
-    rows = _list(answer(response), "data")
-    if not rows or not isinstance(rows[0], Mapping):
+        raise gone(entity.ref, "Zoho CRM")
+    found = rows(answer(response).get("data"))
+    if not found:
         raise LookupFailed("Zoho CRM's answer has no record in it")
-    return rows[0]
+    return found[0]
 
 
 def _code(response: HttpResponse) -> str | None:
     """Of ``{code, message, details, status}``, the form of every error of its API."""
-    try:
-        return text(mapping(read_json(response.body.encode())).get("code"))
-    except Unreadable:
-        return None
+    return text(mapping(refusal(response)).get("code"))
 
 
-def _forgotten_at(rows: Iterable[Mapping[str, Any]]) -> datetime | None:
+def _forgotten_at(channels: Iterable[Mapping[str, Any]]) -> datetime | None:
     """When the first of a channel's modules ends, of those that say so."""
-    ends = [moment(mapping(each).get("channel_expiry")) for row in rows for each in _list(mapping(row.get("details")), "events")]
+    ends = [moment(mapping(each).get("channel_expiry")) for channel in channels for each in listed(mapping(channel.get("details")).get("events"))]
     return min((end for end in ends if end), default=None)
-
-
-def _sent_at(response: HttpResponse) -> datetime | None:
-    """By the CRM's own clock, in its Date header."""
-    try:
-        return parsedate_to_datetime(response.headers.get("date", "")).replace(tzinfo=UTC)
-    except ValueError:
-        return None

@@ -179,6 +179,11 @@ def test_a_move_tells_both_stages(told):
     assert told(lead("add")).stage is None
 
 
+def test_what_nobody_knows_is_told_apart_by_what_it_says_and_without_a_time_for_three_hours(told):
+    assert told(lead("note", last_modified=None)).window == timedelta(hours=3)
+    assert told(lead("note")).window is None
+
+
 def test_a_company_is_no_contact_of_the_same_number(told):
     company = told(person("add", field("PHONE", MOBILE), type="company"))
 

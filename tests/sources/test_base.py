@@ -1,6 +1,7 @@
 """What adapters share: times, ids, settings and numbers; judging answers; what a second look finds."""
 
 import base64
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,10 +10,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.errors import LookupFailed, Refusal, Unverified
-from bridge.model import Contact, Entity, Event, HttpResponse, Stage
+from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
+from bridge.model import Contact, Entity, Event, HttpResponse, Receipt, Stage
 from bridge.sources.base import ApiBase, Source, SourceSettings
-from bridge.sources.values import answer, basic_credentials, fingerprint, keeping, mapping, moment, phone_refs, seconds, text
+from bridge.sources.values import (
+    answer,
+    answer_about,
+    basic_credentials,
+    fingerprint,
+    first,
+    joined,
+    keeping,
+    listed,
+    mapping,
+    moment,
+    named_texts,
+    phone_refs,
+    refs,
+    restated,
+    retry_after,
+    rows,
+    seconds,
+    text,
+    with_people,
+)
 
 PRIMARY, MOBILE, UNREADABLE = "+12813322575", "+12813322576", "call after five"
 
@@ -121,6 +142,31 @@ def test_what_is_no_object_counts_as_an_empty_one(value):
     assert mapping(value) == {}
 
 
+@pytest.mark.parametrize("value", [None, {}, "text", 1])
+def test_what_is_no_array_counts_as_an_empty_one(value):
+    assert (listed(value), rows(value)) == ([], [])
+
+
+def test_of_an_array_only_its_objects_are_rows():
+    assert rows([{"id": 1}, "text", None, [2], {}]) == [{"id": 1}, {}]
+
+
+def test_the_first_that_has_something_in_it_counts():
+    assert first([None, " ", False, 0, "7"]) == "0"
+    assert first([]) is None
+
+
+@pytest.mark.parametrize(("parts", "name"), [(("Alex", "Lee"), "Alex Lee"), ((None, " Lee "), "Lee"), ((None, ""), None), ((), None)])
+def test_a_name_is_joined_of_what_is_told_of_it(parts, name):
+    assert joined(*parts) == name
+
+
+def test_texts_are_found_at_any_depth_by_the_name_they_go_by():
+    told = {"a": "1", "b": [{"c": "2"}, "3", 4], "d": {"e": {"f": "5"}}}
+
+    assert list(named_texts(told)) == [("a", "1"), ("c", "2"), ("b", "3"), ("f", "5")]
+
+
 # Settings.
 
 
@@ -135,6 +181,64 @@ def test_without_a_secret_verification_fails_closed(secret, delivered, now):
         toy(secret=secret).verify(delivered("{}"), now)
 
     assert refused.value.refusal is Refusal.NO_SECRET
+
+
+def unreadable() -> list[str]:
+    raise Unreadable("the body is not JSON")
+
+
+def test_an_account_is_asked_for_where_one_is_configured():
+    toy().verify_account("account", None, unreadable)
+    toy().verify_account("account", "acme", lambda: ["7", None, "acme"])
+
+
+@pytest.mark.parametrize(
+    ("told", "says"), [(["7", "other"], "account is 7 or other"), (["ACME"], "account is ACME"), ([None, ""], "not told"), ([], "not told")]
+)
+def test_another_account_is_refused(told, says):
+    with pytest.raises(Unverified, match=f"{says}.*takes acme") as refused:
+        toy().verify_account("account", "acme", lambda: told)
+
+    assert refused.value.refusal is Refusal.WRONG_ACCOUNT
+
+
+def test_a_body_whose_account_cannot_be_read_is_left_to_parse():
+    toy().verify_account("account", "acme", unreadable)
+
+
+def test_what_a_crm_calls_a_secret_is_cut_out_where_it_is_long_enough_to_be_one(delivered):
+    crm = toy(secret="own")
+    crm.secrets_in = lambda _: ["", "lead", "12345678"]
+
+    kept = crm.storable(delivered("own lead 12345678", {"x-other": "12345678"}))
+
+    assert (kept.body, kept.headers["x-other"]) == (b"*** lead ***", "***")
+
+
+def test_a_crm_that_wants_200_is_told_so_with_the_receipts(delivered):
+    crm, receipts = toy(), [Receipt(id="1", key="crm:1", status="queued", reason="")]
+
+    assert crm.acknowledge(receipts, delivered("{}")) is None
+    crm.wants_200 = True
+    reply = crm.acknowledge(receipts, delivered("{}"))
+
+    assert (reply.status, json.loads(reply.body)) == (200, {"status": "accepted", "events": [{"id": "1", "status": "queued"}]})
+
+
+@pytest.mark.parametrize(
+    ("event", "possible"),
+    [
+        ({}, True),
+        ({"entity": Entity("order", "1")}, False),
+        ({"entity": None}, False),
+        ({"type": "deal.deleted"}, False),
+    ],
+)
+def test_what_is_looked_up_is_there_and_of_a_type_that_the_adapter_reads(event, possible):
+    crm = toy(api_token="t0ken")
+    crm.looked_up = {"deal"}
+
+    assert crm.can_look_up(an_event(**event)) is possible
 
 
 def test_a_secret_made_of_digits_is_text():
@@ -186,6 +290,49 @@ def test_every_readable_number_ties_a_person_together():
     assert phone_refs(None) == ()
 
 
+def test_refs_are_records_people_and_numbers_each_once_in_the_order_given():
+    person = toy().contact(PRIMARY, UNREADABLE, id="7")
+
+    assert refs(Entity("deal", "555"), None, person, Entity("contact", "7")) == ("deal:555", "contact:7", f"phone:{PRIMARY}")
+    assert refs(Contact(), None) == ()
+
+
+# Whom a record is about.
+
+
+def called(told: Contact | None, *people: Contact) -> Contact | None:
+    return with_people(an_event(contact=told), people).contact
+
+
+ALEX, SAM = Contact(id="1", phone=PRIMARY, phones=(PRIMARY,)), Contact(id="2", phone=MOBILE, phones=(MOBILE,))
+
+
+def test_the_first_of_several_people_who_has_a_number_is_called_and_all_are_refs():
+    event = with_people(an_event(), [Contact(id="0"), SAM, ALEX])
+
+    assert event.contact == SAM
+    assert event.refs[-5:] == ("contact:0", "contact:2", f"phone:{MOBILE}", "contact:1", f"phone:{PRIMARY}")
+
+
+def test_who_was_told_comes_first():
+    assert called(Contact(id="2"), ALEX, SAM) == SAM
+    assert called(Contact(id="0"), Contact(id="0"), ALEX) == ALEX
+
+
+def test_who_was_told_with_a_number_is_not_swapped_for_another_person():
+    assert called(SAM, ALEX, Contact(id="2")) == Contact(id="2")
+
+
+def test_who_was_told_and_is_not_there_any_more_is_not_called():
+    assert called(SAM, ALEX) == ALEX
+    assert called(SAM) is None
+
+
+def test_somebody_of_whom_nothing_is_known_is_nobody():
+    assert called(None, Contact()) is None
+    assert called(Contact(phone=MOBILE), Contact(), ALEX) == ALEX
+
+
 # Answers of an API.
 
 
@@ -209,6 +356,46 @@ def test_a_crm_says_when_it_may_be_asked_again(status):
         toy().judge(HttpResponse(status, {"retry-after": "7"}))
 
     assert failed.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": "Tue, 23 May 2023 14:42:01 GMT", "date": "Tue, 23 May 2023 14:41:58 GMT"}, 3),
+        ({"retry-after": "Tue, 23 May 2023 14:41:58 GMT", "date": "Tue, 23 May 2023 14:42:01 GMT"}, 0),
+        ({"retry-after": "Tue, 23 May 2023 14:42:01 GMT"}, None),
+        ({"retry-after": "7", "date": "Tue, 23 May 2023 14:42:01 GMT"}, 7),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_when_to_ask_again_may_be_told_as_a_date_by_the_answers_own_clock(headers, wait):
+    assert retry_after(HttpResponse(429, headers)) == wait
+
+
+@pytest.mark.parametrize(("status", "headers", "wait"), [(429, {}, 9), (429, {"retry-after": "7"}, 7), (503, {}, None)])
+def test_a_crm_that_does_not_say_when_is_left_alone_for_as_long_as_its_adapter_says(status, headers, wait):
+    crm = toy()
+    crm.lookup_pause = 9
+
+    with pytest.raises(LookupFailed) as failed:
+        crm.judge(HttpResponse(status, headers))
+
+    assert failed.value.retry_after == wait
+
+
+def test_only_a_404_in_json_is_the_apis_own():
+    with pytest.raises(LookupFailed, match="deal:555 does not exist in Toy CRM any more") as gone:
+        answer_about(HttpResponse(404, {}, "{}"), "deal:555", "Toy CRM")
+    with pytest.raises(LookupFailed, match="not JSON") as elsewhere:
+        answer_about(HttpResponse(404, {}, "<html>"), "deal:555", "Toy CRM")
+
+    assert (gone.value.final, elsewhere.value.final) == (True, False)
+    assert answer_about(HttpResponse(200, {}, '{"id": 555}'), "deal:555", "Toy CRM") == {"id": 555}
+
+
+def test_a_fact_that_is_restated_stays_about_the_same_record():
+    assert restated(an_event(fact="toy:acme:deal:555:updated:1"), "stage→9", None) == "toy:acme:deal:555:stage%E2%86%929:%"
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[1]", '"text"', "null", '{"a": 1'])

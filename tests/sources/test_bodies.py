@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Unreadable
-from bridge.sources.bodies import DEEPEST, read_fields, read_form, read_json, read_xml
+from bridge.sources.bodies import DEEPEST, read_fields, read_form, read_json, read_xml, starts_with
 
 # JSON.
 
@@ -142,3 +142,9 @@ def test_a_form_is_the_same_form_when_something_made_json_of_it():
     assert form == {"event": "ADD", "data": {"FIELDS": {"ID": "7"}}, "list": ["a", "b"]}
     assert read_fields(b'{"event": "ADD", "data": {"FIELDS": {"ID": "7"}}, "list": ["a", "b"]}') == form
     assert read_fields(b'{"event": "ADD", "data[FIELDS][ID]": "7", "list[0]": "a", "list[1]": "b"}') == form
+
+
+def test_json_is_known_by_its_first_character_past_a_byte_order_mark_and_blanks():
+    assert starts_with(b"\xef\xbb\xbf \n{}", b"[", b"{")
+    assert not starts_with(b"a={}", b"{")
+    assert read_fields(b'\xef\xbb\xbf{"contact[id]": "7"}') == {"contact": {"id": "7"}}

@@ -131,6 +131,12 @@ def test_every_captured_request_says_what_is_expected_of_it(kind):
     assert bodies == {sample.name for sample in SAMPLES if sample.kind == kind}
 
 
+def test_the_disk_stands_in_for_redis_for_crms_that_never_send_again_and_no_others():
+    once = {kind for kind, adapter in kinds().items() if not adapter.sends_again}
+
+    assert once == {"activecampaign", "bitrix24", "copper", "odoo", "twenty"}
+
+
 @each_sample
 def test_a_genuine_delivery_is_believed(sample):
     adapter = sample.source
@@ -323,6 +329,15 @@ def test_a_redelivery_gives_the_same_keys(sample):
 
     assert again != sample.body or not changes
     assert keys_of(adapter.parse(redelivery)) == keys_of(adapter.parse(sample.delivery(adapter)))
+
+
+@each_kind
+def test_who_tells_stages_and_looks_up_says_where_the_stage_of_today_stands(kind):
+    adapter = kinds()[kind]
+    told = {event["event"]["type"] for sample in SAMPLES if sample.kind == kind for event in sample.expected["events"]}
+
+    if adapter.look_up is not Source.look_up and any(each.endswith(".stage_changed") for each in told):
+        assert adapter.stage_fields or adapter.stage_now is not Source.stage_now
 
 
 def redelivered(sample: Sample, changes: dict[str, Any]) -> bytes:

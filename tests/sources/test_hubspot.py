@@ -355,12 +355,31 @@ def test_one_fact_told_by_two_kinds_of_subscription_is_one_fact(classic, generic
     assert first.fact == second.fact
 
 
+@pytest.mark.parametrize("told", [{"occurredAt": None}, {"occurredAt": "soon"}])
+def test_what_has_no_time_is_a_redelivery_for_as_long_as_hubspot_tries_again(told, read):
+    moved = notice("deal.propertyChange", propertyName="dealstage", propertyValue="won", **told)
+
+    assert read(hubspot(), [moved]).window == timedelta(hours=25)
+    assert read(hubspot(), [notice("contact.creation", **told)]).window is None
+    assert read(hubspot(), [{**moved, "occurredAt": 1795423200123}]).window is None
+
+
 def test_an_association_told_from_both_ends_is_one_fact(read):
     ends = (("deal.associationChange", "DEAL_TO_CONTACT", 555, 101), ("contact.associationChange", "CONTACT_TO_DEAL", 101, 555))
     there, back = read(hubspot(), [association(*end) for end in ends])
 
     assert there.id != back.id
     assert there.fact == back.fact
+
+
+def test_of_a_deals_contacts_the_one_that_was_just_tied_to_it_is_called(read, look_up, answering):
+    tied = read(hubspot(), [association("deal.associationChange", "DEAL_TO_CONTACT", 555, 101)])
+    deal = {"id": "555", "properties": {}, "associations": {"contacts": {"results": [{"id": "100"}, {"id": "101"}]}}}
+    people = {"results": [{"id": "100", "properties": {"phone": OFFICE}}, {"id": "101", "properties": {"phone": MOBILE}}]}
+
+    event, _ = look_up(hubspot(), tied, answering(deal), answering(people))
+
+    assert (event.contact.id, event.contact.phone) == ("101", MOBILE)
 
 
 def test_a_primary_association_told_beside_the_plain_one_is_the_same_event(read):

@@ -359,6 +359,14 @@ def test_an_event_without_id_and_time_is_known_by_what_it_says(read):
     assert one != other
 
 
+def test_what_has_neither_id_nor_time_is_a_redelivery_for_as_long_as_pipedrive_tries_again(read):
+    untimed = {"timestamp": None, "timestamp_micro": None}
+    for body in (v2("change", "deal", *MOVED, id=None, **untimed), v1("updated.deal", DEAL, DEAL, **untimed)):
+        assert read(pipedrive(), body).window == timedelta(minutes=10)
+    for body in (v2("change", "deal", *MOVED, id=None), v2("change", "deal", *MOVED, **untimed), v2("create", "deal", DEAL, id=None, **untimed)):
+        assert read(pipedrive(), body).window is None
+
+
 def test_version_one_is_known_by_its_time_to_the_microsecond(read):
     first, later = (read(pipedrive(), v1("updated.deal", DEAL, DEAL, timestamp_micro=micro)).id for micro in (1795423200123456, 1795423200123457))
 
