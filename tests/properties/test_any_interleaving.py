@@ -385,7 +385,7 @@ class Lives(RuleBasedStateMachine):
         for call in self.bridge.calls():
             if call["status"] in {"planned", "onRetry"}:
                 outlived = [told.key for told in done if told.stops(self.told[call["idempotence_key"]], call["campaign"])]
-                assert outlived == [], f"{call['key']} is still to be called, although {outlived} is done"
+                assert outlived == [], f"{call['idempotence_key']} is still to be called, although {outlived} is done"
 
     def teardown(self) -> None:
         try:
