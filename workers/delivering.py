@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -11,7 +11,7 @@ from bridge.deciding import FOR_GOOD, Outlook, weigh
 from bridge.errors import LookupFailed
 from bridge.ledger import Blocked, CallGate, Go, call_gate
 from bridge.ledger.layout import qualify
-from bridge.model import OPERATOR, CallCommand, Entry, Event, Status
+from bridge.model import OPERATOR, CallCommand, Entry, Event, Prospect, Status
 from bridge.phones import wire
 from bridge.rules import wanted_fields
 from bridge.sources.values import phone_refs
@@ -28,6 +28,9 @@ from workers.world import World
 _PEOPLE = ("phone:", "contact:")
 _OF_THIS_REQUEST_ALONE = frozenset({Outcome.REFUSED, Outcome.CANNOT, Outcome.DUPLICATED})
 """Answers that say nothing of an earlier request of the same event whose answer was lost."""
+
+ASKED_LATELY = timedelta(seconds=25)
+"""Less than the first pause of an event that waits for a phone number."""
 
 _UNWANTED = frozenset({"stopped", "unwanted"})
 
@@ -63,6 +66,9 @@ def _decided(case: Case) -> Generator[Effect, Any, Outlook]:
     """Decide with what is known, and ask the CRM where the answer depends on what is not."""
     prospect = case.prospect()
     case.outlook = weigh(case.event, case.world.policy, case.now(), prospect)
+    if prospect.can_look_up and _told_lately(case.entry, case.now()):
+        known = weigh(case.event, case.world.policy, case.now())
+        prospect, case.outlook = (prospect, case.outlook) if _rechecks(known) else (Prospect(), known)
     if prospect.can_look_up and _must_look_up(case.event, case.outlook):
         before = case.event
         case.event = yield from _looked_up(case)
@@ -115,6 +121,12 @@ def _must_look_up(event: Event, outlook: Outlook) -> bool:
     """Something is missing; or the rule wants a last look; or a cancel knows no person yet by whom to find the calls."""
     lonely = outlook.cancel is not None and not outlook.cancel.entity_only and not any(ref.startswith(_PEOPLE) for ref in event.refs)
     return bool(outlook.decision.missing) or lonely or _rechecks(outlook)
+
+
+def _told_lately(entry: Entry, now: datetime) -> bool:
+    """Whether the CRM was asked a moment ago: what it left out then it leaves out now, and an event that waits must not use up its requests."""
+    answered = [attempt["at"] for attempt in entry.attempts if (attempt["what"], attempt["outcome"]) == ("look up", "answered")]
+    return bool(answered) and now - datetime.fromisoformat(answered[-1]) < ASKED_LATELY
 
 
 def _rechecks(outlook: Outlook) -> bool:

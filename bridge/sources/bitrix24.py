@@ -41,7 +41,7 @@ from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Entity, Event, HttpRequest, HttpResponse, Rate, Stage, Unparsed, iso, unique
 from bridge.signing import any_equal
 from bridge.sources.base import ApiBase, Lookup, Manual, Signed
-from bridge.sources.bodies import FORM, read_fields
+from bridge.sources.bodies import FORM, form_fields, read_fields, read_json
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSettings, OAuthSource
 from bridge.sources.values import answer, first, gone, joined, listed, mapping, moment, named_texts, refs, refusal, restated, rows, text, with_people
 
@@ -151,12 +151,12 @@ class Bitrix24(OAuthSource):
         raise Unreadable("Bitrix24 sends a form with event, or with document_id", "event")
 
     def sign(self, body: bytes, url: str, now: datetime) -> Signed:
-        """A robot's secret is in its URL, every other's in the body."""
+        """A robot's secret is in its URL, every other's in the body. The vendor's documentation shows as JSON what it sends as a form."""
         del now
-        fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+        fields = _pairs(body)
         names, headers = {name for name, _ in fields}, {"Content-Type": FORM}
         if any(name.startswith("document_id") for name in names) and _PROOF not in names:
-            return Signed(body, self.with_secret_in_url(url), headers)
+            return Signed(urlencode(fields).encode(), self.with_secret_in_url(url), headers)
         proven = [*(field for field in fields if field[0] != _PROOF), (_PROOF, self.require_secret()[0])]
         return Signed(urlencode(proven).encode(), url, headers)
 
@@ -248,6 +248,13 @@ class Bitrix24(OAuthSource):
         base = f"{self.settings.api_base}/rest" if self.renews else self.api_token.rstrip("/")
         told = {**parameters, "auth": ACCESS_TOKEN} if self.renews else parameters
         return HttpRequest("POST", f"{base}/{method}.json", {"Content-Type": "application/json"}, json.dumps(told))
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return list(form_fields(read_json(body)))
+    except Unreadable:
+        return parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
 
 
 def _form(body: bytes) -> Mapping[str, Any]:

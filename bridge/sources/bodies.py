@@ -6,7 +6,7 @@ All refuse with ``Unreadable`` what is broken or made to hurt, and none follows 
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element, ParseError
@@ -69,6 +69,15 @@ def read_fields(body: bytes) -> Any:
     for name, value in read_json(body).items():
         _put(root, _path(name), value)
     return _with_lists(root)
+
+
+def form_fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The fields of a form that says what this JSON does, named as PHP names them: what :func:`read_form` undoes."""
+    if not isinstance(value, dict | list):
+        yield name, "" if value is None else str(value)
+        return
+    for inner, child in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from form_fields(child, f"{name}[{inner}]" if name else str(inner))
 
 
 def read_xml(body: bytes) -> dict[str, Any]:

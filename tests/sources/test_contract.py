@@ -27,6 +27,7 @@ from bridge.keys import LONGEST, cancel_key, event_key
 from bridge.model import Delivery, Event, Unparsed
 from bridge.sources import kinds
 from bridge.sources.base import Source
+from bridge.sources.bodies import form_fields
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 NOW = datetime(2026, 11, 23, 8, 40, tzinfo=UTC)
@@ -43,15 +44,6 @@ def setup(kind: str) -> dict[str, Any]:
 def source(kind: str, **changes: Any) -> Source:
     adapter = kinds()[kind]
     return adapter("crm", adapter.settings_type(kind=kind, **{**setup(kind)["settings"], **changes}))
-
-
-def fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """The fields of a form that says what this JSON does, named as PHP names them."""
-    if not isinstance(value, dict | list):
-        yield name, str(value)
-        return
-    for inner, child in value.items() if isinstance(value, dict) else enumerate(value):
-        yield from fields(child, f"{name}[{inner}]" if name else str(inner))
 
 
 @dataclass(frozen=True)
@@ -89,7 +81,7 @@ class Sample:
         (held_in,) = (file for file in path.parent.glob(f"{name}.*") if file.name.count(".") == 1)
         body = held_in.read_bytes()
         if meta["content_type"] == FORM and held_in.suffix == ".json":
-            body = urlencode(list(fields(json.loads(body)))).encode()
+            body = urlencode(list(form_fields(json.loads(body)))).encode()
         if not meta.get("is_full_request_body", True):  # one element of the array that is sent
             body = b"[" + body + b"]"
         return cls(path.parent.name, name, body, meta["content_type"], json.loads(path.read_text()))

@@ -4,12 +4,14 @@ import json
 import logging
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from bridge.log import JsonLines
 from bridge.sources import kinds
 from bridge.sources.base import Source
+from bridge.sources.bodies import FORM, form_fields
 from bridge.wiring import clock
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -30,7 +32,10 @@ def source_of(path: Path) -> Source:
 def body_of(path: Path) -> tuple[bytes, str]:
     name = path.name.removesuffix(".expected.json")
     (held_in,) = (file for file in path.parent.glob(f"{name}.*") if file.name.count(".") == 1)
-    return held_in.read_bytes(), json.loads(path.with_name(f"{name}.meta.json").read_text())["content_type"]
+    body, content_type = held_in.read_bytes(), json.loads(path.with_name(f"{name}.meta.json").read_text())["content_type"]
+    if content_type == FORM and held_in.suffix == ".json":  # shown as JSON, sent as a form
+        body = urlencode(list(form_fields(json.loads(body)))).encode()
+    return body, content_type
 
 
 @pytest.mark.parametrize("path", BODIES, ids=lambda path: f"{path.parent.name}-{path.name.removesuffix('.expected.json')}")
