@@ -25,6 +25,15 @@ from bridge.embedded import find_server
 QUICK = {"port": "0", "save": "", "appendonly": "no", "daemonize": "no"}
 
 
+LONG = ("tests/chaos/", "tests/properties/", "tests/e2e/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that mostly wait come first, so that no core is left alone with them at the end; the others stay in their random order."""
+    items.sort(key=lambda item: next((place for place, folder in enumerate(LONG) if folder in item.path.as_posix()), len(LONG)))
+
+
 @contextmanager
 def running_redis(**settings: str) -> Iterator[str]:
     """A server in a directory of its own (a short one: the path of a socket is limited); ``_`` in a name stands for ``-``, values are words."""
