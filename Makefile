@@ -34,7 +34,7 @@ audit: .venv/test ## known vulnerabilities among the dependencies; blocks nothin
 
 pytest: .venv/test ## the tests, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q --numprocesses auto --dist load --maxschedchunk 4 --durations 15
+	$(BIN)/coverage run -m pytest -q --numprocesses $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist load --maxschedchunk 4 --durations 15
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -422,7 +422,7 @@ def read_or_refused(adapter: Source, sample: Sample, body: bytes, content_type: 
 
 
 @each_sample
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_a_body_cut_short_is_read_or_refused(sample, data):
     place = data.draw(st.integers(0, len(sample.body)))
@@ -431,7 +431,7 @@ def test_a_body_cut_short_is_read_or_refused(sample, data):
 
 
 @each_kind
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(body=st.binary(max_size=60) | any_json.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_read_or_refused(kind, body):
     sample = next(sample for sample in SAMPLES if sample.kind == kind)
@@ -449,7 +449,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample.content_type.endswith("json")], ids=str)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_body_with_anything_anywhere_is_read_or_refused(sample, data):
     body = json.loads(sample.body)
@@ -467,7 +467,7 @@ def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 @each_kind
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_no_header_brings_a_verification_down(kind, data):
     adapter = source(kind)
