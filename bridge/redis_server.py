@@ -28,6 +28,7 @@ FSYNC = {"always": "always", "everysec": "everysec", "unsafe": "no"}
 """``redis.durability`` as the server's own ``appendfsync``. Even ``unsafe`` writes before it answers: it survives a kill, not a power cut."""
 
 LONGEST_SOCKET = 103
+_SHARE = 0.75  # of the machine's memory
 """Bytes in the path of a unix socket: macOS has room for 104 with the final zero, Linux for 108."""
 
 _NO_SERVER = (
@@ -107,9 +108,15 @@ def settings(data_dir: Path, durability: str) -> list[str]:
         "appendfsync": FSYNC[durability],
         "no-appendfsync-on-rewrite": "no",
         "aof-load-truncated": "yes",
+        "maxmemory": str(_memory()),
         "maxmemory-policy": "noeviction",
     }
     return [word for name, value in values.items() for word in (f"--{name}", value)]
+
+
+def _memory() -> int:
+    """Bytes it may use: most of the machine's, so that webhooks are answered 503 before the system ends the server, and with it the rest."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _SHARE)
 
 
 @dataclass(frozen=True, slots=True)

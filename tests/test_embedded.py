@@ -414,3 +414,11 @@ def test_the_package_still_has_its_binary_where_it_is_looked_for(monkeypatch, tm
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert subprocess.run([find_server(), "--version"], check=True, capture_output=True).stdout
+
+
+def test_it_uses_no_more_than_most_of_the_machines_memory(data_dir):
+    with EmbeddedRedis(data_dir) as embedded:
+        limit = int(setting(embedded.url, "maxmemory"))
+
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert whole * 0.7 < limit < whole * 0.8
