@@ -186,7 +186,7 @@ def _row(entry: Unwanted) -> dict[str, str]:
         "campaign": entry.campaign,
         "source": entry.source,
         "note": entry.note,
-        "added": iso(entry.added),
+        "added": iso(entry.added.replace(microsecond=0)),
         "until": iso(entry.until) if entry.until else "",
     }
 

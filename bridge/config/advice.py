@@ -39,7 +39,8 @@ def _server(config: Config) -> Iterator[str]:
         yield _MODES[config.mode]
     signing = sorted(name for name, source in config.sources.items() if kinds()[source.kind].signs_url)
     if signing and config.server.public_url is None:
-        yield f"server.public_url: not set, but {', '.join(signing)} signs the URL it sends to: set it unless nothing stands before the bridge"
+        who = f"{', '.join(signing)} sign{'s' if len(signing) == 1 else ''} the URL"
+        yield f"server.public_url: not set, but {who} that a webhook is sent to: set it unless nothing stands before the bridge"
     if config.redis.durability in _DURABILITY:
         yield _DURABILITY[config.redis.durability]
 

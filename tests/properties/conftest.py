@@ -1,4 +1,4 @@
-"""How many interleavings: some by default, ``CALLBRIDGE_EXAMPLES=3000`` (``make properties``) for the long form."""
+"""How many interleavings: some by default, ``CALLBRIDGE_EXAMPLES=3000`` (``make properties``) for the long form, which takes others each time."""
 
 import os
 from collections.abc import Iterator
