@@ -53,10 +53,12 @@ class Ingest:
             return [_on_disk(entry) for entry in new]
 
     def take_in(self, delivery: Delivery) -> None:
-        """A delivery from the spool, which was verified when it came. Raises ``LedgerUnavailable``."""
-        source = self.sources.get(delivery.source)
-        if source is None:
-            raise LedgerUnavailable(f"source '{delivery.source}' is not in the configuration any more; its deliveries wait on disk until it is back")
+        """A delivery from the spool, which was verified when it came.
+
+        Raises ``LedgerUnavailable``; or ``Unreadable``, where the configuration is not the one that it came under.
+        """
+        if delivery.source not in self.sources:
+            raise Unreadable(f"source '{delivery.source}' is not in the configuration any more; its deliveries wait until it is back")
         self.accept(delivery, self.entries(delivery))
 
     def entries(self, delivery: Delivery) -> list[NewEntry]:

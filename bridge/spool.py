@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bridge.deliveries import kept, restored
-from bridge.errors import LedgerUnavailable
+from bridge.errors import LedgerUnavailable, Unreadable
 from bridge.model import Delivery, to_ms
 
 MOST = 100_000
@@ -33,6 +33,7 @@ class Spool:
     def __init__(self, folder: Path, most: int = MOST) -> None:
         self.folder = folder
         self._most = most
+        self._told: set[str] = set()
 
     def keep(self, delivery: Delivery) -> None:
         """Returns when it is durable. ``LedgerUnavailable`` when this cannot be promised either."""
@@ -60,7 +61,8 @@ class Spool:
     def drain(self, take: Callable[[Delivery], object]) -> int:
         """Hand everything to ``take``, in order, unless another process is at it; how many were taken.
 
-        Ends when ``take`` raises ``LedgerUnavailable``: then nothing after that one is tried, and nothing is lost.
+        Ends when ``take`` raises ``LedgerUnavailable``: then nothing after that one is tried, and nothing is lost. What it cannot read
+        (``Unreadable``) stays too, and holds up nobody.
         """
         taken = 0
         if not self.waiting():
@@ -74,15 +76,27 @@ class Spool:
                     take(delivery)
                 except LedgerUnavailable:
                     break
+                except Unreadable as unread:
+                    self._tell(path, unread)
+                    continue
                 path.unlink()
                 taken += 1
         return taken
 
     def run(self, take: Callable[[Delivery], object], stopping: threading.Event) -> None:
-        """Drain whenever there is something, until told to stop."""
+        """Drain whenever there is something, until told to stop; a disk that fails for a while ends nothing."""
         while not stopping.wait(_LOOK):
-            if taken := self.drain(take):
-                _log.warning("deliveries kept on disk while Redis was away are taken in", extra={"taken": taken, "left": len(self.waiting())})
+            try:
+                if taken := self.drain(take):
+                    _log.warning("deliveries kept on disk while Redis was away are taken in", extra={"taken": taken, "left": len(self.waiting())})
+            except OSError as error:
+                _log.error("the spool cannot be read; its deliveries wait", extra={"why": error.strerror})
+
+    def _tell(self, path: Path, unread: Unreadable) -> None:
+        """Once a delivery, not every second."""
+        if path.name not in self._told:
+            self._told.add(path.name)
+            _log.error("a spooled delivery waits on disk: %s", unread.message, extra={"file": path.name})
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.errors import LedgerUnavailable
+from bridge.errors import LedgerUnavailable, Unreadable
 from bridge.model import Delivery
 from bridge.spool import Spool
 
@@ -91,3 +91,41 @@ def test_a_spoilt_file_holds_up_nobody(spool, tmp_path, caplog):
     assert spool.drain(taken.append) == 1
     assert [path.name for path in (tmp_path / "spool").glob("*.broken")] == ["000000000000000-spoilt.broken"]
     assert "set aside" in caplog.text
+
+
+def test_what_cannot_be_read_as_things_stand_waits_and_holds_up_nobody_and_is_said_once(spool, caplog):
+    for number in range(3):
+        spool.keep(delivery(number))
+    taken = []
+
+    def take(each: Delivery) -> None:
+        if each == delivery(1):
+            raise Unreadable("its source is gone")
+        taken.append(each)
+
+    assert spool.drain(take) == 2
+    assert spool.drain(take) == 0
+    assert taken == [delivery(0), delivery(2)]
+    assert caplog.text.count("its source is gone") == 1
+    assert spool.drain(taken.append) == 1
+
+
+def test_a_disk_that_fails_for_a_while_does_not_end_the_draining(spool, tmp_path):
+    spool.keep(delivery(1))
+    (tmp_path / "spool" / ".lock").mkdir()  # which cannot be opened as a file
+    taken, arrived, stopping = [], threading.Event(), threading.Event()
+
+    def take(each: Delivery) -> None:
+        taken.append(each)
+        arrived.set()
+
+    draining = threading.Thread(target=spool.run, args=(take, stopping))
+    draining.start()
+    try:
+        assert not arrived.wait(1.5)
+        (tmp_path / "spool" / ".lock").rmdir()
+        assert arrived.wait(10)
+    finally:
+        stopping.set()
+        draining.join()
+    assert taken == [delivery(1)]
