@@ -14,6 +14,9 @@ from bridge.model import from_ms, to_ms
 
 EVERY = timedelta(seconds=5)
 
+SKEW = timedelta(minutes=10)
+"""How far the clocks of two dispatchers' hosts may be apart. It only matters how old a backup is once the platform has begun to forget keys."""
+
 _log = logging.getLogger("callbridge.dispatcher")
 
 
@@ -31,7 +34,7 @@ class Pulse:
         if self._due and now < self._due:
             return False
         # A clock that was put back must not look like a store that was.
-        remembered = min(self._last, now) - EVERY if self._last else None
+        remembered = min(self._last, now) - SKEW if self._last else None
         older = self._ledger.beat(now, remembered)
         if older:
             _log.error("the ledger is older than it was: the platform is asked before an event of before is called", extra={"remembered": self._last})

@@ -55,7 +55,7 @@ def test_who_was_not_called_is_called_now(bench, platform, backup, tmp_path):
     beat(bridge, tmp_path)
     bridge.lead()
     restore = backup()
-    bridge.clock.advance(seconds=60)
+    bridge.clock.advance(minutes=15)
     beat(bridge, tmp_path)
     restore()
     assert beat(bridge, tmp_path)
@@ -74,7 +74,7 @@ def test_while_the_platform_does_not_say_nobody_is_called(bench, platform, backu
     beat(bridge, tmp_path)
     bridge.lead()
     restore = backup()
-    bridge.clock.advance(seconds=60)
+    bridge.clock.advance(minutes=15)
     beat(bridge, tmp_path)
     restore()
     beat(bridge, tmp_path)
@@ -100,6 +100,21 @@ def test_an_emptied_store_is_one_that_is_older(bench, redis, tmp_path):
     bridge = bench()
     beat(bridge, tmp_path)
     redis.flushdb()
-    bridge.clock.advance(seconds=10)
+    bridge.clock.advance(minutes=15)
 
     assert beat(bridge, tmp_path)
+
+
+def test_two_dispatchers_whose_clocks_differ_do_not_take_each_other_for_a_backup(bench, tmp_path):
+    bridge = bench()
+    fast, slow = tmp_path / "fast", tmp_path / "slow"
+
+    found = []
+    for _ in range(5):
+        bridge.clock.ahead += timedelta(seconds=6)
+        found.append(beat(bridge, slow))
+        bridge.clock.ahead += timedelta(minutes=1)
+        found.append(beat(bridge, fast))
+        bridge.clock.ahead -= timedelta(minutes=1)
+
+    assert not any(found)
