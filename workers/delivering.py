@@ -176,7 +176,7 @@ def _send(case: Case, command: CallCommand) -> Flow:
     if word == "probe":
         refusal = yield from _probed(case, command.campaign)
         if refusal:
-            return case.end(policy.down(refusal, entry, case.now()), campaign=command.campaign)
+            return case.end(policy.after_probe(refusal, entry, case.now()), campaign=command.campaign)
         verdict = yield case.beginning(request=request, call=_gate(case, command), probed=True)
     if not isinstance(verdict, Go):
         # Not wanted any more, and its request is still unanswered: whether there is a call to stop must be found out.

@@ -4,7 +4,7 @@ Delays grow and never come earlier than promised: jitter only adds, and a ``Retr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.deciding import said_no
@@ -86,8 +86,13 @@ def after_call(answer: Answer, entry: Entry, now: datetime) -> Ending:
     return Ending(status=Status.UNKNOWN, reason=f"{answer.note}; the same request is repeated under the same key", due=due, settled=False)
 
 
-def down(answer: Answer, entry: Entry, now: datetime) -> Ending:
-    """The platform has failed often in a row, and the read that asks whether it answers again says that it does not."""
+def after_probe(answer: Answer, entry: Entry, now: datetime) -> Ending:
+    """The platform has failed often in a row, and the read that asks whether it is back did not say that it takes calls.
+
+    It may be back all the same: whoever says that the campaign cannot take any is there.
+    """
+    if answer.outcome is Outcome.CANNOT:
+        return replace(parked(answer, entry, now), answered=True)
     due = now + delay(_UNKNOWN, len(entry.attempts), entry.key)
     reason = f"the platform has not answered properly for some time: {answer.note}; calls wait until it does"
     return Ending(status=Status.WAITING, reason=reason, due=due, answered=False)

@@ -78,3 +78,24 @@ def test_being_asked_to_come_later_is_an_answer(bench, platform):
     bridge.work_through(10, seconds=2)
 
     assert platform.asked("status") == []
+
+
+def test_a_platform_that_is_back_and_refuses_the_campaign_is_not_called_silent(bench, platform):
+    bridge = bench(concurrency=1)
+    platform.fault("5xx")
+    leads(bridge, range(12))
+    bridge.work()
+    platform.mend()
+    platform.fault("bad_token")
+    bridge.clock.advance(seconds=6)
+    bridge.work()
+
+    assert platform.asked("status")
+    assert bridge.world.ledger.redis.exists("callbridge:1:breaker:welcome") == 0
+    assert "parked" in {bridge.status(f"e{number}") for number in range(12)}
+
+    platform.mend()
+    bridge.work_through(40, seconds=30)
+
+    assert {bridge.status(f"e{number}") for number in range(12)} == {"done"}
+    assert len(platform.calls) == 12
