@@ -102,16 +102,7 @@ class Ledger:
 
     def foresee(self, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Blocked]:
         """What the last gate would say to these calls, but for who is busy and whose turn it is; changes nothing."""
-        events = [
-            {
-                "key": item.entry.key,
-                "refs": qualified(item.entry.event),
-                "marks": mark_arguments(item.marks),
-                "call": gate_arguments(item.call),
-            }
-            for item in beginnings
-            if item.call
-        ]
+        events = [{"key": item.entry.key, "refs": qualified(item.entry.event), "call": gate_arguments(item.call)} for item in beginnings if item.call]
         answers = [_word(*answer) for answer in self._run("foresee", now, json.dumps(events))]
         return [answer for answer in answers if not isinstance(answer, Lost)]
 
@@ -120,10 +111,7 @@ class Ledger:
 
         What stops redeliveries of their events stays.
         """
-        events = [
-            {"key": entry.key, "document": json.dumps(entry.event.forgotten().document()), "refs": qualified(entry.event), "campaign": entry.campaign}
-            for entry in entries
-        ]
+        events = [{"key": entry.key, "document": json.dumps(entry.event.forgotten().document()), "campaign": entry.campaign} for entry in entries]
         self._run("erase", now, own, self.retention.done, json.dumps(events), json.dumps(list(phones)))
         with available():
             for name in self.redis.scan_iter(layout.refused("*"), count=1000):

@@ -1,5 +1,5 @@
 -- Forget people: what was received from them and decided about them goes, what stops redeliveries stays.
--- ARGV: prefix, now, own key, ttl ms, events: [{key, document, refs, campaign or null}], phones
+-- ARGV: prefix, now, own key, ttl ms, events: [{key, document, campaign or null}], phones
 local own, ttl = ARGV[3], ARGV[4]
 local phones = cjson.decode(ARGV[6])
 
