@@ -1,5 +1,7 @@
 """Redis takes nothing, and a CRM delivers that never sends twice."""
 
+from dataclasses import replace
+
 import pytest
 
 ODOO = {"_action": "created(#412)", "_id": 7, "_model": "crm.lead", "id": 7, "phone": "+12813322575", "name": "Alex Doe"}
@@ -40,3 +42,13 @@ def test_a_crm_that_sends_again_is_told_to(door, full, lead):
 def test_a_delivery_that_proves_nothing_is_kept_nowhere(door, full):
     assert door.client.post("/webhooks/odoo?token=wrong", json=ODOO).status_code == 401
     assert door.services.spool.waiting() == []
+
+
+def test_what_a_removed_source_left_on_disk_waits_until_the_source_is_back(door, full):
+    door.deliver("odoo", ODOO)
+    full()
+    ingest = door.services.ingest
+
+    assert door.services.spool.drain(replace(ingest, sources={}).take_in) == 0
+    assert len(door.services.spool.waiting()) == 1
+    assert door.services.spool.drain(ingest.take_in) == 1
