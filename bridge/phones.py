@@ -11,6 +11,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 
 # Eleven digits and more are read as a number whose + was lost on the way (forms and spreadsheets drop it);
 # fewer could as well be a national number of some country, and a guess would call a stranger.
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _INTERNATIONAL = re.compile(r"[1-9][0-9]{10,14}")
 
 
@@ -39,6 +40,12 @@ def mask(text: str) -> str:
 
 
 def _read(written: str, region: str | None) -> str | None:
+    """A number in a form that reads as itself: one of zeros alone reads as a shorter one each time, and is nobody's."""
+    read = _parsed(written, region)
+    return read if read and _E164.fullmatch(read) and _parsed(read, None) == read else None
+
+
+def _parsed(written: str, region: str | None) -> str | None:
     try:
         number = phonenumbers.parse(written, region)
     except NumberParseException:

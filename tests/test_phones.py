@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.phones import mask, to_e164, wire
@@ -36,6 +36,8 @@ def test_a_number_is_read(written, region, read):
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\A\+?[0-9 ()./-]{3,20}\Z"), st.sampled_from([None, "US", "DE", "BR", "IT"]))
+@example("+4900000000000000", None)
+@example("+4900000", None)
 def test_what_is_read_is_e164_and_reads_as_itself(written, region):
     read = to_e164(written, region)
 
