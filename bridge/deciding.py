@@ -85,7 +85,7 @@ FOR_GOOD = frozenset({"stopped", "unwanted", "told"})
 """Answers of the last gate that waiting does not change: who waits for an hour is told at once."""
 
 
-def said_no(word: str, by: str, at: datetime | None = None) -> str:
+def said_no(word: str, by: str, at: datetime | None = None, scope: str = "") -> str:
     """What the ledger's last gate means, in one sentence that names the other event and says what would have to change."""
     if word == "unwanted":
         kept = json.loads(by)
@@ -96,8 +96,18 @@ def said_no(word: str, by: str, at: datetime | None = None) -> str:
         return f"stop mark: {by} says that calls on facts this old are not wanted any more; a newer event of this person may call again"
     if word == "told":
         return f"same fact as {by}"
+    if word == "paused":
+        return _paused(scope, by)
     when = f" at {iso(at)}" if at else ""
     return f"cooldown: {by} had the same number called in this campaign{when}, and the rule asks for a longer pause"
+
+
+def _paused(scope: str, by: str) -> str:
+    kept = json.loads(by)
+    kind, _, name = scope.partition(":")
+    what = f"{kind} {name} is paused" if name else "all calling is paused"
+    why = f" ({kept['note']})" if kept["note"] else ""
+    return f"{what} by {kept['by']} since {iso(from_ms(kept['at']))}{why}; goes on when it is resumed"
 
 
 def may_cancel(event: Event, rules: Sequence[Rule], prospect: Prospect = NOTHING_MORE) -> bool:

@@ -83,7 +83,8 @@ class Explainer:
         entry = Entry(key=key, status=Status.QUEUED, was=Status.QUEUED, reason="", event=event, accepted_at=now)
         (verdict,) = self.ledger.foresee([Beginning(entry=entry, call=call)], now)
         if isinstance(verdict, Blocked) and (outlook.status is Status.QUEUED or verdict.word in FOR_GOOD):
-            return replace(outlook, status=Status.SUPPRESSED, reason=said_no(verdict.word, verdict.by, verdict.at), call=None)
+            status = Status.PARKED if verdict.word == "paused" else Status.SUPPRESSED
+            return replace(outlook, status=status, reason=said_no(verdict.word, verdict.by, verdict.at, verdict.scope), call=None)
         return outlook
 
     def _requests(self, source: Source, event: Event, outlook: Outlook, key: str) -> list[dict[str, Any]]:

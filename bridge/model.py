@@ -316,7 +316,8 @@ class Entry:
     ``request`` is bound before it first goes out: every later attempt sends the same bytes. ``open`` means that an
     answer to it is owed: it may have reached the platform, and nobody knows what came of it; ``asked_at`` is when the first such
     request went out, ``tried_at`` when the last did. ``was`` is the status in which the present owner found the event, ``since``
-    when its present trouble began (somebody who must answer does not), None when there is none.
+    when its present trouble began (somebody who must answer does not), None when there is none. ``replay`` is the replay of many
+    that had it decided again last.
     """
 
     key: str
@@ -340,6 +341,8 @@ class Entry:
     crashes: int = 0
     duplicates: int = 0
     attempts: tuple[Mapping[str, Any], ...] = ()
+    ended_at: datetime | None = None
+    replay: str | None = None
 
 
 def present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from bridge.deciding import Policy
 from bridge.embedded import is_running, url
 from bridge.errors import StartupError
 from bridge.ingest import Ingest
-from bridge.ledger import DoNotCallList, Ledger, Retention, connect
+from bridge.ledger import Asks, Audit, DoNotCallList, Issues, Ledger, Retention, Search, Switches, Totals, connect
 from bridge.model import Rate
 from bridge.ordering import Ordering
 from bridge.sources import kinds
@@ -31,6 +31,12 @@ class Services:
     ingest: Ingest
     ordering: Ordering
     spool: Spool
+    search: Search
+    totals: Totals
+    switches: Switches
+    issues: Issues
+    audit: Audit
+    asks: Asks
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -41,7 +47,22 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     spool = Spool(config.data_dir / "spool")
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
-    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest, ordering=ordering, spool=spool)
+    return Services(
+        config=config,
+        redis=redis,
+        ledger=ledger,
+        policy=policy,
+        sources=adapters,
+        ingest=ingest,
+        ordering=ordering,
+        spool=spool,
+        search=Search(redis),
+        totals=Totals(redis),
+        switches=Switches(redis),
+        issues=Issues(redis),
+        audit=Audit(redis, ledger.retention),
+        asks=Asks(redis),
+    )
 
 
 def sources(config: Config) -> dict[str, Source]:

@@ -162,7 +162,8 @@ def test_how_long_a_record_is_kept_depends_on_what_became_of_it(redis):
 
     failed, ignored = ingest.take(delivery(body))
 
-    days = {receipt.status: round(redis.pttl(f"callbridge:1:event:{receipt.key}") / DAY) for receipt in (failed, ignored)}
+    ends = redis.zscore("callbridge:1:ends", failed.key), redis.zscore("callbridge:1:ends", ignored.key)
+    days = {receipt.status: round((end - NOW.timestamp() * 1000) / DAY) for receipt, end in zip((failed, ignored), ends, strict=True)}
     assert days == {"failed": 90, "ignored": 1}
     assert round(redis.pttl(f"callbridge:1:seen:{ignored.key}") / DAY) == 30
 

@@ -33,6 +33,9 @@ _TALKING = frozenset({"inProcess", "inProgress"})
 _WELL = frozenset({Outcome.MADE.value, "answered"})
 _LOOK_FOR_PHONE = timedelta(minutes=1)
 BUSY = timedelta(milliseconds=500)
+PAUSED = timedelta(minutes=30)
+"""Resuming wakes what was paused; this is for those that were just being parked at that moment."""
+
 JITTER = 0.1
 """The most that is added to a delay, as a part of it."""
 
@@ -208,6 +211,9 @@ def after_gate(verdict: Blocked, now: datetime) -> Ending:
     """After the ledger's last gate said no, with the other event that is the reason."""
     if verdict.word in _SUPPRESSED:
         return Ending(status=Status.SUPPRESSED, reason=said_no(verdict.word, verdict.by, verdict.at))
+    if verdict.word == "paused":
+        reason = said_no(verdict.word, verdict.by, scope=verdict.scope)
+        return Ending(status=Status.PARKED, reason=reason, due=now + PAUSED)
     if verdict.word == "paced":
         return Ending(status=Status.WAITING, reason="its turn under the campaign's rate limit", due=verdict.at)
     reason = f"another event of the same person is running: {verdict.by}"

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
@@ -27,10 +28,12 @@ from rq.serializers import JSONSerializer
 from bridge import log, wiring
 from bridge.config import Config, load
 from bridge.errors import LedgerUnavailable
-from bridge.ledger import TokenStore, connect
+from bridge.ledger import Asks, TokenStore, Totals, connect
 from bridge.queue import wake_ups
+from workers.asking import Asking
 from workers.batch import Batch
 from workers.calls_api import CallsApi
+from workers.chores import Chore
 from workers.crm_api import CrmApi
 from workers.dispatcher import Dispatcher
 from workers.pulse import Pulse
@@ -44,6 +47,7 @@ _LEASE_BEYOND_TIMEOUT = timedelta(seconds=10)
 _RQ_TTL = 20
 """Seconds. RQ waits for a wake-up for 15 less, and for any answer for 5 less: how long a connection that says nothing is believed."""
 _AGAIN = 1.0
+_SWEPT_AT_ONCE = 200
 _RESTART = (0.2, 1.0, 3.0, 10.0)
 _GRACE = 60.0
 """Seconds open attempts are given to end when the worker is told to stop; more than any HTTP timeout."""
@@ -193,6 +197,8 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing.start()
     subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew, world.clock)
     threading.Thread(target=subscriptions.run, args=(stopping,), name="subscriptions", daemon=True).start()
+    for chore in chores(world, connect(url, timeout=5.0)):
+        chore.start(stopping)
     places = [_Place(path, concurrency) for _ in range(processes)]
     parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)
     while not stopping.is_set():
@@ -203,6 +209,22 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
             stopping.set()  # `callbridge run` is gone; half a bridge would only confuse
     _end(places)
     ringing.join(timeout=5)
+
+
+def chores(world: World, patient: Redis) -> list[Chore]:
+    """What goes on beside the deliveries. ``patient``: a connection that may be waited on for seconds."""
+    asking = Asking(Asks(patient), world.calls_api, world.clock)
+    totals = Totals(world.ledger.redis)
+
+    def note() -> bool:
+        totals.note(world.clock())
+        return False
+
+    return [
+        Chore("asking", asking.look, every=0.0),
+        Chore("totals", note, every=5.0),
+        Chore("sweeping", lambda: world.ledger.sweep(_SWEPT_AT_ONCE, world.clock()) == _SWEPT_AT_ONCE, every=10.0),
+    ]
 
 
 @dataclass(slots=True)

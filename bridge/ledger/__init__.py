@@ -1,7 +1,13 @@
 """The ledger: the durable record of what was accepted, decided, tried and done."""
 
+from bridge.ledger.asks import Ask as Ask
+from bridge.ledger.asks import Asks as Asks
+from bridge.ledger.audit import Act as Act
+from bridge.ledger.audit import Audit as Audit
 from bridge.ledger.do_not_call import DoNotCallList as DoNotCallList
 from bridge.ledger.do_not_call import Unwanted as Unwanted
+from bridge.ledger.issues import Issues as Issues
+from bridge.ledger.issues import KnownIssue as KnownIssue
 from bridge.ledger.records import Beginning as Beginning
 from bridge.ledger.records import Blocked as Blocked
 from bridge.ledger.records import CallGate as CallGate
@@ -12,6 +18,14 @@ from bridge.ledger.records import NewEntry as NewEntry
 from bridge.ledger.records import Record as Record
 from bridge.ledger.records import Retention as Retention
 from bridge.ledger.records import call_gate as call_gate
+from bridge.ledger.search import Cursor as Cursor
+from bridge.ledger.search import Page as Page
+from bridge.ledger.search import Search as Search
+from bridge.ledger.search import Wanted as Wanted
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
+from bridge.ledger.switches import Pause as Pause
+from bridge.ledger.switches import Switches as Switches
 from bridge.ledger.tokens import TokenStore as TokenStore
+from bridge.ledger.totals import Snapshot as Snapshot
+from bridge.ledger.totals import Totals as Totals

@@ -8,7 +8,8 @@ Redis: a change that an older version would misread gets a new number and a migr
                                      than an ignored event, or for the event's own window. The claim is the event's key, but for
                                      the time of receipt that tells events with a window apart
     delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from
-    due:first, due:normal    zset    every unfinished event, scored by when somebody must look at it next (ms)
+    due:first, due:normal,
+    due:last                 zset    every unfinished event, scored by when somebody must look at it next (ms)
     ref:<ref>                zset    the events that share a ref, by when they were last touched; a ref of a CRM record is
                                      qualified by its source, a phone is the same person everywhere
     lease:<ref>              string  the one event that may be attempted for this ref now
@@ -31,8 +32,21 @@ Redis: a change that an older version would misread gets a new number and a migr
     pulse                    string  when (ms) a dispatcher was last there: what tells a store that came back older than it was
     restored                 string  when (ms) that was noticed: of events accepted before, it may have forgotten that they were called
     wake                     list    one element when something became due: the dispatcher's alarm
+    by:<term>                zset    the events that a term leads to, by when they were accepted (ms); bridge/terms.py says which those are,
+                                     and by:status:<status> is kept beside them
+    words                    zset    every word of a by:word:<word>, for words that are only begun
+    causes                   hash    what reasons of one kind have in common, by the value of by:cause:<digest>
+    ends                     zset    finished events, by when they are forgotten (ms)
+    sources                  hash    when (ms) a source was last heard of
+    issues                   zset    failures of one kind, by when the last was seen (ms); issue:<fingerprint> hash: what is known of them
+    totals                   hash    counters that only grow, by <what>|<label>|…
+    history:<step>           zset    what the totals and the present state were, every so often (ms), JSON
+    paused                   hash    what somebody paused (*, campaign:<name>, source:<name>) → who, when and why (JSON)
+    asks                     list    what somebody wants done at the platform now; answer:<id> string: what came of it
+    audit                    stream  who did what; audit:<target> list: the same, of one event, person, campaign, …
 
-``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``.
+``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``; ``due:last`` holds calls that are
+replayed, and is served when nothing else is due.
 An event's hash, by field:
 
     status reason            the contract's words, and one sentence
@@ -53,13 +67,16 @@ An event's hash, by field:
     cancels                  the call jobs a cancel is about, in the order they were found, with what came of each (JSON)
     attempts                 what was tried (JSON, the last 20)
     duplicates               how many redeliveries were turned away
+    terms                    what it is found by (JSON)
+    ended                    when it was finished (ms)
+    replay                   the replay of many that had it decided again last
 """
 
 from bridge.model import OPERATOR
 
 LAYOUT = 1
 PREFIX = f"callbridge:{LAYOUT}:"
-LANES = ("first", "normal")
+LANES = ("first", "normal", "last")
 ANY_DUE = "callbridge:*:due:*"
 
 
@@ -111,11 +128,39 @@ def unwanted(phone: str) -> str:
     return f"{PREFIX}do-not-call:{phone}"
 
 
+def by(term: str) -> str:
+    return f"{PREFIX}by:{term}"
+
+
+def issue(fingerprint: str) -> str:
+    return f"{PREFIX}issue:{fingerprint}"
+
+
+def history(step: str) -> str:
+    return f"{PREFIX}history:{step}"
+
+
+def answer(ask_id: str) -> str:
+    return f"{PREFIX}answer:{ask_id}"
+
+
+def audit(target: str) -> str:
+    return f"{PREFIX}audit:{target}"
+
+
 UNWANTED = f"{PREFIX}do-not-call"
 WAKE = f"{PREFIX}wake"
 PULSE = f"{PREFIX}pulse"
 RESTORED = f"{PREFIX}restored"
 WRITABLE = f"{PREFIX}writable"
+WORDS = f"{PREFIX}words"
+CAUSES = f"{PREFIX}causes"
+SOURCES = f"{PREFIX}sources"
+ISSUES = f"{PREFIX}issues"
+TOTALS = f"{PREFIX}totals"
+PAUSED = f"{PREFIX}paused"
+ASKS = f"{PREFIX}asks"
+AUDIT = f"{PREFIX}audit"
 
 
 def qualify(source: str, refs: tuple[str, ...]) -> list[str]:

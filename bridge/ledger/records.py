@@ -1,8 +1,9 @@
 """What travels in and out of the ledger: frozen values, and the form in which Redis keeps them."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from bridge.ledger import layout
 from bridge.ledger.states import RECORDED_AS
 from bridge.model import Attempt, CallCommand, Entry, Event, HttpRequest, Status, from_ms, to_ms
 from bridge.rules import Rule
+from bridge.terms import cause, cause_term, issue_of, terms_of
 
 ATTEMPTS_KEPT = 20
 
@@ -30,7 +32,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEntry:
-    """An event on its way into the ledger. ``claim`` is what tells a redelivery of it, where that is not its key."""
+    """An event on its way into the ledger. ``claim`` is what tells a redelivery of it, where that is not its key.
+
+    ``replay``: which replay of many it is part of.
+    """
 
     key: str
     status: Status
@@ -41,6 +46,7 @@ class NewEntry:
     trace: tuple[str, ...] = ()
     first: bool = False
     marks: tuple[Mark, ...] = ()
+    replay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class Retention:
 class CallGate:
     """What ``begin`` must ask Redis about a call before it goes out: about the request as it is bound, whatever was decided since."""
 
+    source: str
     campaign: str
     phone: str
     happened_at: datetime
@@ -79,6 +86,7 @@ def call_gate(command: CallCommand, event: Event, rule: Rule | None, pace_ms: fl
     """What must be asked about this call; the same whether it is about to go out or only foreseen."""
     cooldown = rule.call.cooldown if rule and rule.call else None
     return CallGate(
+        source=event.source,
         campaign=command.campaign,
         phone=command.phone,
         happened_at=event.happened_at,
@@ -117,11 +125,14 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paced, probe, unsure), ``by`` which event is the cause."""
+    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paused, paced, probe, unsure), ``by`` which event is
+    the cause; where somebody paused it, ``by`` says who, when and why (JSON), and ``scope`` what.
+    """
 
     word: str
     by: str = ""
     at: datetime | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +202,69 @@ def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> E
         crashes=int(row.get("crashes", 0)),
         duplicates=int(row.get("duplicates", 0)),
         attempts=tuple(json.loads(row.get("attempts", "[]"))),
+        ended_at=_moment(row.get("ended")),
+        replay=row.get("replay"),
     )
+
+
+def found(entry: Entry) -> dict[str, Any]:
+    """How an event is found, as the scripts take it."""
+    issue = issue_of(entry)
+    listed = entry.status not in {Status.QUEUED, Status.DONE}
+    return {
+        "source": entry.event.source,
+        "campaign": entry.campaign or "",
+        "status": entry.status,
+        "terms": terms_of(entry),
+        "cause": [cause_term(entry.reason), cause(entry.reason)] if listed else False,
+        "issue": {
+            "fingerprint": issue.fingerprint,
+            "source": issue.source,
+            "campaign": issue.campaign,
+            "cause": issue.cause,
+            "reason": entry.reason,
+        }
+        if issue
+        else False,
+    }
+
+
+def as_recorded(record: Record) -> Entry:
+    """The event as it is when the record is written."""
+    entry = record.entry
+    return replace(
+        entry,
+        status=record.status,
+        reason=record.reason,
+        rule=record.rule or entry.rule,
+        campaign=record.campaign or entry.campaign,
+        jobs=entry.jobs if record.jobs is None else record.jobs,
+    )
+
+
+def as_accepted(new: NewEntry, now: datetime) -> Entry:
+    """A new event as the ledger will hold it."""
+    return Entry(
+        key=new.key,
+        status=new.status,
+        was=new.status,
+        reason=new.reason,
+        event=new.event,
+        accepted_at=now,
+        rule=new.rule,
+        trace=new.trace,
+        replay=new.replay,
+    )
+
+
+def attempts_counted(records: Sequence[Record]) -> dict[str, int]:
+    """How often what was tried, and what came of it, as the totals count it."""
+    tried = [
+        f"attempts|{as_recorded(record).campaign or record.entry.event.source}|{attempt.what}|{attempt.outcome}"
+        for record in records
+        for attempt in record.attempts
+    ]
+    return dict(Counter(tried))
 
 
 def new_fields(new: NewEntry) -> list[str]:
@@ -203,6 +276,7 @@ def new_fields(new: NewEntry) -> list[str]:
             **_told(new.event),
             "rule": new.rule,
             "trace": _json(new.trace),
+            "replay": new.replay,
         }
     )
 
@@ -251,6 +325,7 @@ def _told(event: Event) -> dict[str, str | None]:
 
 def gate_arguments(gate: CallGate) -> dict[str, Any]:
     return {
+        "source": gate.source,
         "campaign": gate.campaign,
         "phone": gate.phone,
         "at": to_ms(gate.happened_at),

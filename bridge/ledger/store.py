@@ -22,7 +22,11 @@ from bridge.ledger.records import (
     NewEntry,
     Record,
     Retention,
+    as_accepted,
+    as_recorded,
+    attempts_counted,
     begin_fields,
+    found,
     gate_arguments,
     mark_arguments,
     millis,
@@ -32,6 +36,7 @@ from bridge.ledger.records import (
     record_fields,
 )
 from bridge.model import Entry, Rate, Status, from_ms, to_ms
+from bridge.terms import forgotten_terms
 
 PAUSE = timedelta(milliseconds=250)
 """How soon an event that found its person busy is looked at again."""
@@ -43,7 +48,7 @@ LEFT_ALONE, LONGEST_ALONE = timedelta(seconds=5), timedelta(minutes=2)
 """How long a campaign is left alone then, twice as long each time it still does not answer."""
 
 _SCRIPTS = {
-    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase", "replay")},
+    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase", "replay", "sweep")},
     **{name: ("common", "gate", name) for name in ("begin", "foresee")},
 }
 
@@ -74,22 +79,20 @@ class Ledger:
         self.redis = redis
         self.retention = retention
         self._call_memory = int(call_memory.total_seconds() * 1000)
-        self._scripts = {name: redis.register_script("".join(map(_script, parts))) for name, parts in _SCRIPTS.items()}
+        self._scripts = {name: redis.register_script(script(*parts)) for name, parts in _SCRIPTS.items()}
 
     def accept(self, delivery_id: str, delivery: Mapping[str, Any], new: Sequence[NewEntry], now: datetime) -> list[str]:
         """Take in one delivery, all of it or nothing, in one round trip.
 
         Per event: empty when it is new, else the status of the same event that was there before.
         """
-        events = [self._new(entry, now) for entry in new]
-        kept = self.retention.longest
-        return list(
-            self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, json.dumps(events, separators=(",", ":")))
-        )
+        events = json.dumps([self._new(entry, now) for entry in new], separators=(",", ":"))
+        kept, source = self.retention.longest, new[0].event.source
+        return list(self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, events, source))
 
     def replay(self, again: NewEntry, now: datetime) -> str:
         """Have a finished event looked at again as ``again`` says; empty, or the status that forbids it."""
-        event = self._new(again, now)
+        event = {**self._new(again, now), "lane": layout.LANES[0 if again.first else 2]}
         return str(self._run("replay", now, self.retention.longest, self.retention.dedup, json.dumps(event)))
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
@@ -111,7 +114,15 @@ class Ledger:
 
         What stops redeliveries of their events stays.
         """
-        events = [{"key": entry.key, "document": json.dumps(entry.event.forgotten().document()), "campaign": entry.campaign} for entry in entries]
+        events = [
+            {
+                "key": entry.key,
+                "document": json.dumps(entry.event.forgotten().document()),
+                "campaign": entry.campaign,
+                "terms": forgotten_terms(entry.event),
+            }
+            for entry in entries
+        ]
         self._run("erase", now, own, self.retention.done, json.dumps(events), json.dumps(list(phones)))
         with available():
             for name in self.redis.scan_iter(layout.refused("*"), count=1000):
@@ -144,8 +155,8 @@ class Ledger:
 
     def record(self, worker: str, records: Sequence[Record], now: datetime) -> list[bool]:
         """Write what came of attempts; False where the lease was lost meanwhile and another worker's word counts."""
-        events = [self._recorded(item) for item in records]
-        return [bool(written) for written in self._run("record", now, worker, self.retention.longest, json.dumps(events))]
+        events, counts = [self._recorded(item) for item in records], json.dumps(attempts_counted(records))
+        return [bool(written) for written in self._run("record", now, worker, self.retention.longest, json.dumps(events), counts)]
 
     def renew(self, worker: str, lease: timedelta, held: Iterable[str], now: datetime) -> set[str]:
         """Keep the leases of what is still being worked on; the keys that are still this worker's."""
@@ -158,6 +169,10 @@ class Ledger:
     def pace(self, name: str, rate: Rate, now: datetime, longest: timedelta = timedelta(seconds=1)) -> float:
         """Seconds until the next turn of a rate limit; the turn is taken only when that is within ``longest``."""
         return float(self._run("pace", now, name, rate.interval * 1000, millis(longest))) / 1000
+
+    def sweep(self, most: int, now: datetime) -> int:
+        """Forget finished events whose retention is over, and what leads to them; how many, at ``most`` so many."""
+        return int(self._run("sweep", now, most, self.retention.longest))
 
     def refuse(self, source: str, refusal: str, request: Mapping[str, Any]) -> None:
         """Count a refused request and keep it in a small ring, so that a wrong secret can be seen and mended."""
@@ -251,6 +266,7 @@ class Ledger:
             "marks": mark_arguments(new.marks),
             "entity": layout.qualify(new.event.source, (new.event.entity.ref,))[0] if new.event.entity else False,
             "absorbed": layout.qualify(new.event.source, new.event.absorbed),
+            "found": found(as_accepted(new, now)),
         }
 
     def _recorded(self, record: Record) -> dict[str, Any]:
@@ -268,6 +284,7 @@ class Ledger:
             "wants_phone": record.wants_phone,
             "hold": [record.hold[0], to_ms(record.hold[1])] if record.hold else False,
             "health": [*record.answered, FAILURES, millis(LEFT_ALONE), millis(LONGEST_ALONE)] if record.answered else False,
+            "found": found(as_recorded(record)),
         }
 
     def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:
@@ -291,8 +308,11 @@ def _word(word: str, by: str = "", at: str = "") -> Go | Lost | Blocked:
         return Lost()
     if word == "paced":
         return Blocked(word, at=from_ms(float(by)))
+    if word == "paused":
+        return Blocked(word, by=at, scope=by)
     return Blocked(word, by, from_ms(float(at)) if at else None)
 
 
-def _script(name: str) -> str:
-    return files("bridge.ledger").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+def script(*parts: str) -> str:
+    """The text of a script, put together."""
+    return "".join(files("bridge.ledger").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8") for name in parts)

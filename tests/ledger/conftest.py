@@ -10,7 +10,8 @@ from redis import Redis
 
 from bridge.keys import digest
 from bridge.ledger import Beginning, CallGate, Ledger, NewEntry, Record, Retention
-from bridge.model import Entry, Event, HttpRequest, Status
+from bridge.model import Contact, Entry, Event, HttpRequest, Status
+from bridge.terms import terms_of
 
 T0 = datetime(2026, 11, 23, 9, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
@@ -19,8 +20,11 @@ RETENTION = Retention(dedup=30 * DAY, done=20 * DAY, failed=90 * DAY, ignored=DA
 REQUEST = HttpRequest("POST", "/add", {"Idempotence-Key": "k"}, "phone=1")
 
 
-def event(key: str = "e1", *, refs: tuple[str, ...] = ("lead:1",), at: datetime = T0, fact: str | None = None) -> Event:
-    return Event(source="crm", kind="generic", id=key, type="lead.created", fact=fact or f"fact of {key}", received_at=at, refs=refs)
+def event(
+    key: str = "e1", *, refs: tuple[str, ...] = ("lead:1",), at: datetime = T0, fact: str | None = None, contact: Contact | None = None
+) -> Event:
+    told = fact or f"fact of {key}"
+    return Event(source="crm", kind="generic", id=key, type="lead.created", fact=told, received_at=at, refs=refs, contact=contact)
 
 
 class Desk:
@@ -42,15 +46,25 @@ class Desk:
     def call(self, entry: Entry, worker: str = "w1", **gate: Any) -> Any:
         """``begin`` of a call; what is not said about it is as harmless as can be."""
         more = {name: gate.pop(name) for name in ("marks",) if name in gate}
-        told = {"campaign": "welcome", "phone": "+1", "happened_at": entry.event.happened_at, "fact": digest(entry.event.fact), **gate}
+        told = {
+            "source": "crm",
+            "campaign": "welcome",
+            "phone": "+1",
+            "happened_at": entry.event.happened_at,
+            "fact": digest(entry.event.fact),
+            **gate,
+        }
         beginning = Beginning(entry=entry, request=REQUEST, call=CallGate(**told), **more)
         (verdict,) = self.ledger.begin(worker, LEASE, [beginning], self.now)
         return verdict
 
     def record(self, entry: Entry, status: Status = Status.DONE, worker: str = "w1", *, wait: float = 0, **more: Any) -> bool:
         due = None if status.finished else self.now + timedelta(seconds=wait)
-        (written,) = self.ledger.record(worker, [Record(entry=entry, status=status, reason="", due=due, **more)], self.now)
+        (written,) = self.ledger.record(worker, [Record(**{"entry": entry, "status": status, "reason": "", "due": due, **more})], self.now)
         return written
+
+    def replay(self, key: str, **more: Any) -> str:
+        return self.ledger.replay(NewEntry(key=key, status=Status.QUEUED, reason="", event=event(key), **more), self.now)
 
     def later(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -59,6 +73,19 @@ class Desk:
         found = self.ledger.entry(key)
         assert found is not None
         return found
+
+    @staticmethod
+    def new_event(key: str, **more: Any) -> Event:
+        return event(key, **more)
+
+    @staticmethod
+    def terms(entry: Entry) -> set[str]:
+        """Everything that should lead to an event."""
+        return {*terms_of(entry), f"status:{entry.status}"}
+
+    def is_between(self, term: str, key: str) -> bool:
+        """Whether a term is the cause of an event that waits or runs."""
+        return "cause:" in term and self.entry(key).status in {Status.RUNNING, Status.WAITING}
 
     @staticmethod
     def knowing(entry: Entry, *refs: str) -> Entry:

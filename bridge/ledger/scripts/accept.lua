@@ -1,7 +1,7 @@
 -- Accept one delivery: claim each event's key, write what is new, and put it where it is looked after. All or nothing.
 -- ARGV: prefix, now, dedup ms, index ms, delivery id, delivery record, delivery ms,
 --       events: [{key, claim, window ms or false, entry [field, value …], lane, due or false, ttl or false, refs, marks,
---                 entity or false, absorbed}]
+--                 entity or false, absorbed, found}], source
 -- Returns per event '' when it is new, else the status of the one that was there first.
 local dedup, index_ttl, delivery_id = ARGV[3], ARGV[4], ARGV[5]
 local answer, kept, due = {}, false, false
@@ -42,6 +42,7 @@ for i, event in ipairs(cjson.decode(ARGV[8])) do
   local known = redis.call('HGET', first, 'status')
   if known or not redis.call('SET', P .. 'seen:' .. event.claim, event.key, 'NX', 'PX', event.window or dedup) then
     if known then redis.call('HINCRBY', first, 'duplicates', 1) end
+    count('duplicates', ARGV[9])
     answer[i] = known or 'forgotten'
   else
     answer[i], kept = '', true
@@ -52,7 +53,13 @@ for i, event in ipairs(cjson.decode(ARGV[8])) do
     index_refs(event.key, event.refs, index_ttl)
     leave_marks(event.key, event.marks, dedup)
     tell_those_who_want_a_phone(event)
-    if event.ttl then redis.call('PEXPIRE', name, event.ttl) end
+    file(event.key, event.found, nil, nil, ARGV[2])
+    count('accepted', ARGV[9])
+    if event.ttl then
+      end_at(event.key, event.ttl)
+      redis.call('HSET', name, 'ended', ARGV[2])
+      count_end(event, ARGV[2])
+    end
     if event.due then
       look_again(event.lane, event.key, event.due)
       due = true
@@ -60,6 +67,7 @@ for i, event in ipairs(cjson.decode(ARGV[8])) do
   end
 end
 
+redis.call('HSET', P .. 'sources', ARGV[9], ARGV[2])
 if kept then redis.call('SET', P .. 'delivery:' .. delivery_id, ARGV[6], 'PX', ARGV[7]) end
 if due then wake() end
 return answer

@@ -3,7 +3,7 @@
 -- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
 --       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false, probed, sure}]
 --       call: as in gate.lua
--- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paced at | probe | unsure
+-- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paused scope, why | paced at | probe | unsure
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
@@ -69,6 +69,8 @@ local function begin(event)
   if event.call then
     local why = refused(event)
     if why then return why end
+    local on_hold = paused(event.call)
+    if on_hold then return on_hold end
     local unsure = must_make_sure(event, name)
     if unsure then return unsure end
     if event.sure then redis.call('HSET', name, 'sure', '1') end

@@ -8,7 +8,7 @@ local taken, alone = {}, false
 
 local function take(lane, key)
   local name = entry_key(key)
-  local had = redis.call('HMGET', name, 'status', 'refs', 'crashes', 'owner')
+  local had = redis.call('HMGET', name, 'status', 'refs', 'crashes', 'owner', 'accepted')
   if not had[1] then
     redis.call('ZREM', P .. 'due:' .. lane, key)
     return
@@ -24,6 +24,7 @@ local function take(lane, key)
   local busy = lease_refs(key, cjson.decode(had[2]), lease)
   if busy then
     if had[1] == 'queued' or had[1] == 'waiting' then
+      move(key, had[1], 'waiting', had[5] or ARGV[2])
       redis.call('HSET', name, 'status', 'waiting', 'reason', 'another event of the same person is running: ' .. busy)
     end
     look_again(lane, key, NOW + pause)
@@ -37,6 +38,7 @@ local function take(lane, key)
     redis.call('HINCRBY', name, 'crashes', 1)
     redis.call('HSET', name, 'fell', had[4] or '')
   end
+  move(key, had[1], 'running', had[5] or ARGV[2])
   redis.call('HSET', name, 'status', 'running', 'owner', worker, 'until', NOW + lease)
   look_again(lane, key, NOW + lease)
   local row = redis.call('HGETALL', name)
@@ -47,7 +49,7 @@ end
 
 -- Events that find their person busy use up no room: whoever waits behind many of them is looked at too, within reason.
 local looks = room * 10
-for _, lane in ipairs({ 'first', 'normal' }) do
+for _, lane in ipairs({ 'first', 'normal', 'last' }) do
   while #taken < room and looks > 0 do
     local due = redis.call('ZRANGEBYSCORE', P .. 'due:' .. lane, '-inf', NOW, 'LIMIT', 0, room - #taken)
     if #due == 0 then break end

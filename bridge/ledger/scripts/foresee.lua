@@ -3,6 +3,6 @@
 local answers = {}
 for i, event in ipairs(cjson.decode(ARGV[3])) do
   event.refs = with_aliases(event.refs)
-  answers[i] = refused(event) or { 'go' }
+  answers[i] = refused(event) or paused(event.call) or { 'go' }
 end
 return answers

@@ -1,5 +1,5 @@
 -- Who must not be called, as far as only Redis can know. Put between common.lua and a script that asks.
--- A call: {campaign, phone, at ms, fact, fact_ms or false, cooldown ms, restarts}
+-- A call: {source, campaign, phone, at ms, fact, fact_ms or false, cooldown ms, restarts}
 
 local function stop_mark(event)
   for _, ref in ipairs(event.refs) do
@@ -37,5 +37,13 @@ local function refused(event)
       local at, caller = string.match(last, '^(%d+) (.*)$')
       if caller ~= event.key and NOW - tonumber(at) < call.cooldown then return { 'cooled', caller, at } end
     end
+  end
+end
+
+-- Somebody paused all calling, the campaign, or the source: {'paused', scope, why}, or nil.
+local function paused(call)
+  local scopes = { '*', 'campaign:' .. call.campaign, 'source:' .. call.source }
+  for i, why in ipairs(redis.call('HMGET', P .. 'paused', unpack(scopes))) do
+    if why then return { 'paused', scopes[i], why } end
   end
 end

@@ -2,7 +2,8 @@
 -- ARGV: prefix, now, worker, index ms,
 --       events: [{key, refs, entry [field, value …], gone [field …], due or false, ttl or false, free, trouble,
 --                 hasten [key …], wake [key …], wants_phone, hold [name, ms] or false,
---                 health [campaign, whether it answered, patience, pause ms, longest pause ms] or false}]
+--                 health [campaign, whether it answered, patience, pause ms, longest pause ms] or false, found}],
+--       counts: {<what>|<label>|…: how many more}
 -- Returns per event 1, or 0 when the lease was lost meanwhile: then another worker's word counts.
 local worker, index_ttl = ARGV[3], ARGV[4]
 
@@ -48,9 +49,10 @@ local function note_health(campaign, answered, patience, pause, longest)
 end
 
 local function hasten(key)
-  local at = redis.call('ZSCORE', P .. 'due:normal', key)
+  local lane = redis.call('HGET', entry_key(key), 'lane')
+  local at = lane and lane ~= 'first' and redis.call('ZSCORE', P .. 'due:' .. lane, key)
   if not at then return end
-  redis.call('ZREM', P .. 'due:normal', key)
+  redis.call('ZREM', P .. 'due:' .. lane, key)
   redis.call('ZADD', P .. 'due:first', at, key)
   redis.call('HSET', entry_key(key), 'lane', 'first')
 end
@@ -66,8 +68,10 @@ end
 
 local function record(event)
   local name = entry_key(event.key)
-  local had = redis.call('HMGET', name, 'owner', 'status', 'lane', 'refs')
+  local had = redis.call('HMGET', name, 'owner', 'status', 'lane', 'refs', 'terms', 'accepted')
   if had[1] ~= worker or had[2] ~= 'running' then return 0 end
+  local accepted = had[6] or ARGV[2]
+  file(event.key, event.found, had[2], had[5], accepted)
   release_refs(event.key, cjson.decode(had[4]))
   event.refs = with_aliases(event.refs)
   redis.call('HSET', name, 'refs', cjson.encode(event.refs), unpack(event.entry))
@@ -87,11 +91,14 @@ local function record(event)
     if event.due <= NOW then wake() end
   else
     redis.call('ZREM', P .. 'due:' .. had[3], event.key)
-    redis.call('PEXPIRE', name, event.ttl)
+    end_at(event.key, event.ttl)
+    redis.call('HSET', name, 'ended', ARGV[2])
+    count_end(event, accepted)
   end
   return 1
 end
 
 local answers = {}
 for i, event in ipairs(cjson.decode(ARGV[5])) do answers[i] = record(event) end
+for name, more in pairs(cjson.decode(ARGV[6])) do redis.call('HINCRBY', P .. 'totals', name, more) end
 return answers

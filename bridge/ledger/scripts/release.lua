@@ -4,8 +4,9 @@ local worker = ARGV[3]
 
 local function release(key)
   local name = entry_key(key)
-  local had = redis.call('HMGET', name, 'owner', 'status', 'lane', 'refs', 'was', 'fell')
+  local had = redis.call('HMGET', name, 'owner', 'status', 'lane', 'refs', 'was', 'fell', 'accepted')
   if had[1] == worker and had[2] == 'running' then
+    move(key, had[2], had[5] or 'waiting', had[7] or ARGV[2])
     redis.call('HSET', name, 'status', had[5] or 'waiting')
     redis.call('HDEL', name, 'owner', 'until')
     release_refs(key, cjson.decode(had[4]))

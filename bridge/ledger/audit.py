@@ -1,0 +1,69 @@
+"""Who did what: written when it is done, never changed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from bridge.ledger import layout
+from bridge.ledger.records import Retention
+from bridge.ledger.store import available
+from bridge.model import from_ms, to_ms
+
+KEPT = 100_000
+_KEPT_OF_ONE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """``what`` is a few words: ``replayed``, ``looked at the number``; ``targets`` what it was done to: an event's key, ``phone:+…``,
+    ``campaign:…``.
+    """
+
+    at: datetime
+    by: str
+    what: str
+    targets: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Audit:
+    """Raises ``LedgerUnavailable`` when Redis does not take it: then what was to be written down must not be done."""
+
+    def __init__(self, redis: Redis, retention: Retention) -> None:
+        self._redis = redis
+        self._kept = retention.longest
+
+    def write(self, act: Act) -> None:
+        written = json.dumps({**asdict(act), "at": to_ms(act.at)})
+        with available():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.xadd(layout.AUDIT, {"act": written}, maxlen=KEPT, approximate=True)
+            for target in act.targets[:_KEPT_OF_ONE]:
+                pipeline.lpush(layout.audit(target), written)
+                pipeline.ltrim(layout.audit(target), 0, _KEPT_OF_ONE - 1)
+                pipeline.pexpire(layout.audit(target), self._kept)
+            pipeline.execute()
+
+    def last(self, most: int = 100) -> list[Act]:
+        """The newest first."""
+        with available():
+            rows: Any = self._redis.xrevrange(layout.AUDIT, count=most)
+        return [_read(fields["act"]) for _, fields in rows]
+
+    def of(self, targets: Sequence[str]) -> list[Act]:
+        """What was done to any of these, the newest first."""
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for target in targets:
+                pipeline.lrange(layout.audit(target), 0, -1)
+            rows = {row for found in (pipeline.execute() if targets else []) for row in found}
+        return sorted((_read(row) for row in rows), key=lambda act: act.at, reverse=True)
+
+
+def _read(written: str) -> Act:
+    kept = json.loads(written)
+    return Act(at=from_ms(kept["at"]), by=kept["by"], what=kept["what"], targets=tuple(kept["targets"]), note=kept["note"])

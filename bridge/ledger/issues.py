@@ -1,0 +1,92 @@
+"""Failures of one kind, counted together: written by the scripts when an event fails, and called open, acknowledged or resolved by operators."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from redis import Redis
+
+from bridge.ledger import layout
+from bridge.ledger.store import available
+from bridge.model import from_ms, to_ms
+
+
+class State(StrEnum):
+    """Whether somebody has to look at it. A resolved issue opens again by itself when it happens again."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownIssue:
+    """``count`` failures since ``first``, of which ``failed`` are failed still; ``reason`` is that of the last one, ``sample``."""
+
+    fingerprint: str
+    source: str
+    campaign: str
+    cause: str
+    reason: str
+    sample: str
+    count: int
+    failed: int
+    first: datetime
+    last: datetime
+    state: State
+    reopened: datetime | None = None
+    by: str = ""
+    changed: datetime | None = None
+
+
+class Issues:
+    """Raises ``LedgerUnavailable`` when Redis does not answer."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def all(self, most: int = 500) -> list[KnownIssue]:
+        """The one seen last first."""
+        with available():
+            found: Any = self._redis.zrevrange(layout.ISSUES, 0, most - 1)
+        return [issue for name in map(str, found) if (issue := self.one(name))]
+
+    def one(self, fingerprint: str) -> KnownIssue | None:
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hgetall(layout.issue(fingerprint))
+            pipeline.zcard(layout.by(f"issue:{fingerprint}"))
+            row, failed = pipeline.execute()
+        return _read(fingerprint, row, failed) if row else None
+
+    def change(self, fingerprint: str, state: State, by: str, now: datetime) -> bool:
+        """Whether there is such an issue."""
+        with available():
+            if not self._redis.exists(layout.issue(fingerprint)):
+                return False
+            self._redis.hset(layout.issue(fingerprint), mapping={"state": state.value, "by": by, "changed": to_ms(now)})
+        return True
+
+
+def _read(fingerprint: str, row: dict[str, str], failed: int) -> KnownIssue:
+    return KnownIssue(
+        fingerprint=fingerprint,
+        source=row["source"],
+        campaign=row["campaign"],
+        cause=row["cause"],
+        reason=row["reason"],
+        sample=row["sample"],
+        count=int(row["count"]),
+        failed=failed,
+        first=from_ms(float(row["first"])),
+        last=from_ms(float(row["last"])),
+        state=State(row["state"]),
+        reopened=_moment(row.get("reopened")),
+        by=row.get("by", ""),
+        changed=_moment(row.get("changed")),
+    )
+
+
+def _moment(written: str | None) -> datetime | None:
+    return from_ms(float(written)) if written else None
