@@ -5,6 +5,7 @@ CallbridgeError
 ├── StartupError        the surroundings are wrong (port, data directory, Redis): exit 1
 ├── Unverified          the sender could not prove who it is: 401, nothing changes
 ├── Unreadable          authentic, but not understood: 422 to a generic sender, a failed event for a CRM
+├── Unusable            what an operator asks for cannot be done as it is said: told back, and nothing is done; 422, exit 2
 ├── LookupFailed        the CRM's API did not give what was asked: the event retries, parks or fails
 └── LedgerUnavailable   Redis did not take it: 503, so that the CRM sends it again
 """
@@ -64,6 +65,15 @@ class Unverified(CallbridgeError):
 
 class Unreadable(CallbridgeError):
     """The body is authentic but cannot be understood; ``field`` names what is missing or wrong."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class Unusable(CallbridgeError):
+    """What an operator asked for cannot be understood or must not be done; the message says what could be. ``field`` names the part."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)

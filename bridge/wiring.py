@@ -10,6 +10,7 @@ from bridge.config import Config
 from bridge.deciding import Policy
 from bridge.embedded import is_running, url
 from bridge.errors import StartupError
+from bridge.finding import Finder
 from bridge.ingest import Ingest
 from bridge.ledger import Asks, Audit, DoNotCallList, Issues, Ledger, Retention, Search, Switches, Totals, connect
 from bridge.model import Rate
@@ -37,6 +38,7 @@ class Services:
     issues: Issues
     audit: Audit
     asks: Asks
+    finder: Finder
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -44,6 +46,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     redis = connect(redis_url(config), redis_timeout)
     ledger = Ledger(redis, retention(config), call_memory(config))
     adapters, policy = sources(config), policy_of(config)
+    search = Search(redis)
     spool = Spool(config.data_dir / "spool")
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
@@ -56,7 +59,8 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         ingest=ingest,
         ordering=ordering,
         spool=spool,
-        search=Search(redis),
+        search=search,
+        finder=Finder(ledger, search, policy.regions),
         totals=Totals(redis),
         switches=Switches(redis),
         issues=Issues(redis),

@@ -37,6 +37,7 @@ Redis: a change that an older version would misread gets a new number and a migr
     words                    zset    every word of a by:word:<word>, for words that are only begun
     causes                   hash    what reasons of one kind have in common, by the value of by:cause:<digest>
     ends                     zset    finished events, by when they are forgotten (ms)
+    types                    set     the kinds of CRM records there were events of, as <source>/<type>
     sources                  hash    when (ms) a source was last heard of
     issues                   zset    failures of one kind, by when the last was seen (ms); issue:<fingerprint> hash: what is known of them
     totals                   hash    counters that only grow, by <what>|<label>|…
@@ -156,6 +157,7 @@ WRITABLE = f"{PREFIX}writable"
 WORDS = f"{PREFIX}words"
 CAUSES = f"{PREFIX}causes"
 SOURCES = f"{PREFIX}sources"
+TYPES = f"{PREFIX}types"
 ISSUES = f"{PREFIX}issues"
 TOTALS = f"{PREFIX}totals"
 PAUSED = f"{PREFIX}paused"

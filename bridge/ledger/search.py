@@ -112,13 +112,23 @@ class Search:
             known: Mapping[str, str] = self._redis.hgetall(layout.CAUSES)  # type: ignore[assignment]  # not asynchronous
         return tuple(name for name, text in known.items() if says.lower() in text.lower())
 
+    def record_types(self) -> tuple[str, ...]:
+        """Every kind of CRM record there are events of, as ``<source>/<type>``."""
+        with available():
+            known: Any = self._redis.smembers(layout.TYPES)
+        return tuple(sorted(map(str, known)))
+
+    def size(self, index: str) -> int:
+        """How many events an index holds (``by:status:failed``, ``ref:phone:+16500000000``)."""
+        with available():
+            return int(str(self._redis.zcard(f"{layout.PREFIX}{index}")))
+
     def counts(self) -> dict[Status, int]:
         """How many events have each status now."""
         return {status: self.count(f"status:{status}") for status in Status}
 
     def count(self, term: str) -> int:
-        with available():
-            return int(str(self._redis.zcard(layout.by(term))))
+        return self.size(f"by:{term}")
 
     def oldest(self, term: str) -> datetime | None:
         """When the oldest event that this term leads to was accepted."""

@@ -235,6 +235,12 @@ class Ledger:
             row: dict[str, str] = self.redis.hgetall(layout.event(key))  # type: ignore[assignment]  # decode_responses
         return read_entry(key, row) if row else None
 
+    def refs(self, entry: Entry) -> list[str]:
+        """Everything that ties an event to others, as the ledger spells it; what records were merged into included."""
+        with available():
+            stored = self.redis.hget(layout.event(entry.key), "refs")
+        return json.loads(str(stored)) if stored else []
+
     def delivery(self, delivery_id: str) -> dict[str, Any] | None:
         with available():
             stored = self.redis.get(layout.delivery(delivery_id))

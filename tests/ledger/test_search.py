@@ -135,7 +135,7 @@ def test_what_retention_took_is_found_no_more_and_leaves_nothing_behind(desk, re
     assert desk.ledger.sweep(10, desk.now) == 1
 
     left = set(redis.keys("callbridge:1:*"))
-    assert left == {f"callbridge:1:{name}" for name in ("seen:e1", "delivery:d", "sources", "totals", "causes", "wake")}
+    assert left == {f"callbridge:1:{name}" for name in ("seen:e1", "delivery:d", "sources", "types", "totals", "causes", "wake")}
 
 
 def test_a_place_in_the_list_that_somebody_made_up_is_refused():

@@ -10,6 +10,8 @@ local function index_refs(key, refs, ttl)
     redis.call('ZADD', P .. 'ref:' .. ref, NOW, key)
     redis.call('ZREMRANGEBYSCORE', P .. 'ref:' .. ref, '-inf', NOW - tonumber(ttl))
     redis.call('PEXPIRE', P .. 'ref:' .. ref, ttl)
+    local kind = string.match(ref, '^([^/]+/[^:]+):')
+    if kind then redis.call('SADD', P .. 'types', kind) end
   end
 end
 
