@@ -70,13 +70,15 @@ def weigh(event: Event, policy: Policy, now: datetime, prospect: Prospect = NOTH
     return Outlook(decision=decision, status=outlook.status, reason=outlook.reason, call=outlook.call, at=outlook.at, cancel=cancel)
 
 
+_ORDERS = {
+    orders.DO_NOT_CALL: "put on the do-not-call list: calls are stopped",
+    orders.CANCEL: "an operator cancelled: calls are stopped",
+}
+
+
 def _ordered(event: Event) -> Outlook:
     """What needs no rule: an operator's word, and the wish to be forgotten, which stops everything first."""
-    what = (
-        "the person asked to be forgotten: calls are stopped, then the records erased"
-        if event.forget
-        else "put on the do-not-call list: calls are stopped"
-    )
+    what = "the person asked to be forgotten: calls are stopped, then the records erased" if event.forget else _ORDERS[event.type]
     decision = Decision(None, what, (what,))
     return Outlook(decision=decision, status=Status.QUEUED, reason=what, cancel=orders.stops(event), erase=event.forget)
 

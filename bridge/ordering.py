@@ -45,6 +45,12 @@ class Ordering:
         self._accept([event])
         return event_key(OPERATOR, event.id)
 
+    def cancel(self, refs: Sequence[str]) -> str:
+        """Stop the calls of these refs, as the ledger spells them; the key of the event that does it."""
+        event = orders.cancel(uuid4().hex, refs, self.clock())
+        self._accept([event])
+        return event_key(OPERATOR, event.id)
+
     def _stop(self, entry: Unwanted) -> Event:
         campaigns = None if entry.campaign == EVERY_CAMPAIGN else (entry.campaign,)
         return orders.do_not_call(uuid4().hex, entry.phone, campaigns, self.clock())

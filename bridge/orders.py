@@ -11,6 +11,7 @@ from bridge.model import OPERATOR, CancelCommand, Event
 
 DO_NOT_CALL = "do-not-call.added"
 ERASE = "person.erase"
+CANCEL = "calls.cancel"
 
 
 def do_not_call(order_id: str, phone: str, campaigns: Sequence[str] | None, now: datetime) -> Event:
@@ -22,6 +23,11 @@ def do_not_call(order_id: str, phone: str, campaigns: Sequence[str] | None, now:
 def erasure(order_id: str, refs: Sequence[str], now: datetime) -> Event:
     """Forget a person: calls are stopped first, since nobody could stop a call that nobody knows. ``refs`` as the ledger spells them."""
     return replace(_order(f"erase:{order_id}", ERASE, tuple(refs), now), forget=True)
+
+
+def cancel(order_id: str, refs: Sequence[str], now: datetime) -> Event:
+    """The calls of these refs, as the ledger spells them, are stopped: on every fact up to now."""
+    return _order(f"cancel:{order_id}", CANCEL, tuple(refs), now)
 
 
 def stops(event: Event) -> CancelCommand:

@@ -10,11 +10,14 @@ from bridge.config import Config
 from bridge.deciding import Policy
 from bridge.embedded import is_running, url
 from bridge.errors import StartupError
+from bridge.explaining import Explainer
 from bridge.finding import Finder
 from bridge.ingest import Ingest
 from bridge.ledger import Asks, Audit, DoNotCallList, Issues, Ledger, Retention, Search, Switches, Totals, connect
 from bridge.model import Rate
+from bridge.operating import Operating
 from bridge.ordering import Ordering
+from bridge.replaying import Replaying
 from bridge.sources import kinds
 from bridge.sources.base import Source
 from bridge.spool import Spool
@@ -39,6 +42,8 @@ class Services:
     audit: Audit
     asks: Asks
     finder: Finder
+    explainer: Explainer
+    operating: Operating
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -46,10 +51,21 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     redis = connect(redis_url(config), redis_timeout)
     ledger = Ledger(redis, retention(config), call_memory(config))
     adapters, policy = sources(config), policy_of(config)
-    search = Search(redis)
     spool = Spool(config.data_dir / "spool")
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
+    search = Search(redis)
+    operating = Operating(
+        replaying=Replaying(ingest, config.calls_api.crm_params.value),
+        ordering=ordering,
+        switches=Switches(redis),
+        issues=Issues(redis),
+        audit=Audit(redis, ledger.retention),
+        asks=Asks(redis),
+        campaigns=tuple(config.campaigns),
+        sources=tuple(config.sources),
+        clock=clock,
+    )
     return Services(
         config=config,
         redis=redis,
@@ -61,11 +77,13 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         spool=spool,
         search=search,
         finder=Finder(ledger, search, policy.regions),
+        explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
+        operating=operating,
         totals=Totals(redis),
-        switches=Switches(redis),
-        issues=Issues(redis),
-        audit=Audit(redis, ledger.retention),
-        asks=Asks(redis),
+        switches=operating.switches,
+        issues=operating.issues,
+        audit=operating.audit,
+        asks=operating.asks,
     )
 
 

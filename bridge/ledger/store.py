@@ -90,9 +90,12 @@ class Ledger:
         kept, source = self.retention.longest, new[0].event.source
         return list(self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, events, source))
 
-    def replay(self, again: NewEntry, now: datetime) -> str:
-        """Have a finished event looked at again as ``again`` says; empty, or the status that forbids it."""
-        event = {**self._new(again, now), "lane": layout.LANES[0 if again.first else 2]}
+    def replay(self, again: NewEntry, now: datetime, *, keep_request: bool = False) -> str:
+        """Have a finished event looked at again as ``again`` says; empty, or the status that forbids it.
+
+        ``keep_request``: what it sent before is what it sends again, if it may.
+        """
+        event = {**self._new(again, now), "lane": layout.LANES[0 if again.first else 2], "keep": keep_request}
         return str(self._run("replay", now, self.retention.longest, self.retention.dedup, json.dumps(event)))
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:

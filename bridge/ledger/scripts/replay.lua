@@ -1,5 +1,5 @@
 -- Have a finished event decided again, or say what became of one that was replayed as others.
--- ARGV: prefix, now, index ms, dedup ms, event: {key, entry [field, value …], refs, marks, lane, due or false, ttl or false, found}
+-- ARGV: prefix, now, index ms, dedup ms, event: {key, entry [field, value …], refs, marks, lane, keep, due or false, ttl or false, found}
 -- Returns '' or the status that forbids it: one that is not finished goes on by itself, and one that is done is done.
 local event = cjson.decode(ARGV[5])
 local name = entry_key(event.key)
@@ -8,7 +8,7 @@ local replayable = { failed = true, suppressed = true, ignored = true }
 if not replayable[had[1] or ''] then return had[1] or 'forgotten' end
 
 -- What may have been sent stays bound: it is found out first, as ever.
-if not had[3] then redis.call('HDEL', name, 'request', 'campaign', 'asked', 'tried') end
+if not had[3] and not event.keep then redis.call('HDEL', name, 'request', 'campaign', 'asked', 'tried') end
 redis.call('HDEL', name, 'crashes', 'fell', 'since', 'slot', 'was', 'ended', 'rule')
 file(event.key, event.found, had[1], had[4], had[5] or ARGV[2])
 event.refs = with_aliases(event.refs)

@@ -1,0 +1,82 @@
+"""What a replay would come to: told in a sentence, and counted under what effects of one kind have in common. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bridge.deciding import Outlook, said_no
+from bridge.ledger import Blocked
+from bridge.model import Event, HttpRequest, Status
+from bridge.phones import mask
+from bridge.terms import cause
+
+
+class Effect(StrEnum):
+    """What a replay would come to, in one word."""
+
+    CALL = "call"
+    WAIT = "wait"
+    LOOK_UP = "look_up"
+    CANCEL = "cancel"
+    READ = "read"
+    PARKED = "parked"
+    SUPPRESSED = "suppressed"
+    IGNORED = "ignored"
+    FAILED = "failed"
+    DONE = "done"
+    UNFINISHED = "unfinished"
+    IMPOSSIBLE = "impossible"
+
+    @property
+    def acts(self) -> bool:
+        """Whether a replay is good for anything: the others are skipped."""
+        return self in _ACTS
+
+
+_ACTS = frozenset({Effect.CALL, Effect.WAIT, Effect.LOOK_UP, Effect.CANCEL, Effect.READ, Effect.PARKED})
+_ENDS = {Status.SUPPRESSED: Effect.SUPPRESSED, Status.IGNORED: Effect.IGNORED, Status.FAILED: Effect.FAILED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What a replay of an event would do now: ``told`` in a sentence, ``kind`` what effects of one kind have in common, to be counted by.
+
+    ``event`` is how its delivery reads today, ``request`` what would be sent for a call.
+    """
+
+    effect: Effect
+    told: str
+    kind: str
+    event: Event | None = None
+    rule: str | None = None
+    trace: tuple[str, ...] = ()
+    request: HttpRequest | None = None
+
+
+def effect_of(outlook: Outlook, verdict: Blocked | None) -> tuple[Effect, str, str]:
+    """The effect, told in a sentence, and what it is counted under."""
+    if verdict:
+        told = said_no(verdict.word, verdict.by, verdict.at, verdict.scope)
+        effect = Effect.PARKED if verdict.word == "paused" else Effect.SUPPRESSED
+        return effect, told, f"{effect}: {cause(told)}"
+    if outlook.status is Status.WAITING:
+        return _waits(outlook)
+    if outlook.status is Status.QUEUED and outlook.call:
+        campaign = outlook.call.campaign
+        return Effect.CALL, f"calls {mask(outlook.call.phone)} in campaign {campaign} now", f"would call now in campaign {campaign}"
+    if outlook.status is Status.QUEUED and outlook.cancel:
+        return Effect.CANCEL, outlook.reason, "would cancel calls"
+    if outlook.status is Status.QUEUED:
+        return Effect.LOOK_UP, f"asks the CRM first: {outlook.reason}", "would ask the CRM first, and then be decided"
+    effect = _ENDS.get(outlook.status, Effect.IMPOSSIBLE)
+    return effect, outlook.reason, f"{effect}: {cause(outlook.reason)}"
+
+
+def _waits(outlook: Outlook) -> tuple[Effect, str, str]:
+    if outlook.at is None:
+        return Effect.WAIT, f"waits for a phone number: {outlook.reason}", "would wait for a phone number"
+    at = f"{outlook.at:%Y-%m-%d %H:%M} UTC"
+    return Effect.WAIT, f"calls {mask(outlook.call.phone) if outlook.call else ''} at {at}: {outlook.reason}", f"would call at {at}"
+
+
+def plainly(effect: Effect, told: str, kind: str) -> Foreseen:
+    return Foreseen(effect=effect, told=told, kind=kind)
