@@ -6,11 +6,13 @@ CallbridgeError
 ├── Unverified          the sender could not prove who it is: 401, nothing changes
 ├── Unreadable          authentic, but not understood: 422 to a generic sender, a failed event for a CRM
 ├── LookupFailed        the CRM's API did not give what was asked: the event retries, parks or fails
+├── TooManyTries        too many wrong tokens: 429, and when to come again; none is looked at until then
 └── LedgerUnavailable   Redis did not take it: 503, so that the CRM sends it again
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -84,6 +86,14 @@ class LookupFailed(CallbridgeError):
         self.final = final
         self.parked = parked
         self.retry_after = retry_after
+
+
+class TooManyTries(CallbridgeError):
+    """Too many wrong tokens came from there, or from everywhere; ``wait`` is how long none is looked at."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"too many wrong tokens: the next is looked at in {wait.total_seconds():.0f} s")
+        self.wait = wait
 
 
 class LedgerUnavailable(CallbridgeError):

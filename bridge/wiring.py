@@ -1,6 +1,6 @@
 """The composition root: a configuration becomes the objects that share the work. Nothing is built anywhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,9 @@ from bridge.deciding import Policy
 from bridge.embedded import is_running, url
 from bridge.errors import StartupError
 from bridge.ingest import Ingest
-from bridge.ledger import DoNotCallList, Ledger, Retention, connect
+from bridge.ledger import DoNotCallList, Ledger, Retention, Sessions, Throttle, connect
 from bridge.model import Rate
+from bridge.operators import Operators
 from bridge.ordering import Ordering
 from bridge.sources import kinds
 from bridge.sources.base import Source
@@ -31,6 +32,10 @@ class Services:
     ingest: Ingest
     ordering: Ordering
     spool: Spool
+    operators: Operators
+    sessions: Sessions
+    throttle: Throttle
+    clock: Callable[[], datetime]
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -41,12 +46,32 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     spool = Spool(config.data_dir / "spool")
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
-    return Services(config=config, redis=redis, ledger=ledger, policy=policy, sources=adapters, ingest=ingest, ordering=ordering, spool=spool)
+    return Services(
+        config=config,
+        redis=redis,
+        ledger=ledger,
+        policy=policy,
+        sources=adapters,
+        ingest=ingest,
+        ordering=ordering,
+        spool=spool,
+        operators=operators(config),
+        sessions=Sessions(redis),
+        throttle=Throttle(redis),
+        clock=clock,
+    )
 
 
 def sources(config: Config) -> dict[str, Source]:
     """The adapter of each configured source."""
     return {name: kinds()[settings.kind](name, settings) for name, settings in config.sources.items()}
+
+
+def operators(config: Config) -> Operators:
+    """Who may use /ops and /api."""
+    server = config.server
+    shared = server.ops_token.get_secret_value() if server.ops_token else None
+    return Operators(shared, {name: token.get_secret_value() for name, token in server.operators.items()})
 
 
 def clock() -> datetime:

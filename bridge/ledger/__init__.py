@@ -12,6 +12,9 @@ from bridge.ledger.records import NewEntry as NewEntry
 from bridge.ledger.records import Record as Record
 from bridge.ledger.records import Retention as Retention
 from bridge.ledger.records import call_gate as call_gate
+from bridge.ledger.sessions import Session as Session
+from bridge.ledger.sessions import Sessions as Sessions
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
+from bridge.ledger.throttling import Throttle as Throttle
 from bridge.ledger.tokens import TokenStore as TokenStore

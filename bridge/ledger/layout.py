@@ -30,6 +30,9 @@ Redis: a change that an older version would misread gets a new number and a migr
     subscribed:<source>      string  there while the CRM's subscription needs no renewing
     pulse                    string  when (ms) a dispatcher was last there: what tells a store that came back older than it was
     restored                 string  when (ms) that was noticed: of events accepted before, it may have forgotten that they were called
+    session:<digest>         string  one operator who is logged in (JSON: operator, holder, proof, began, seen), under a digest of the id in
+                                     the browser's cookie
+    throttle:…               zset    the wrong tokens of the last minutes, by address and of everybody; named and kept by `limits`
     wake                     list    one element when something became due: the dispatcher's alarm
 
 ``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``.
@@ -107,11 +110,16 @@ def refused_count(source: str) -> str:
     return f"{PREFIX}refused:count:{source}"
 
 
+def session(digest: str) -> str:
+    return f"{PREFIX}session:{digest}"
+
+
 def unwanted(phone: str) -> str:
     return f"{PREFIX}do-not-call:{phone}"
 
 
 UNWANTED = f"{PREFIX}do-not-call"
+THROTTLE = f"{PREFIX}throttle"
 WAKE = f"{PREFIX}wake"
 PULSE = f"{PREFIX}pulse"
 RESTORED = f"{PREFIX}restored"
