@@ -7,11 +7,13 @@ CallbridgeError
 ├── Unreadable          authentic, but not understood: 422 to a generic sender, a failed event for a CRM
 ├── Unusable            what an operator asks for cannot be done as it is said: told back, and nothing is done; 422, exit 2
 ├── LookupFailed        the CRM's API did not give what was asked: the event retries, parks or fails
+├── TooManyTries        too many wrong tokens: 429, and when to come again; none is looked at until then
 └── LedgerUnavailable   Redis did not take it: 503, so that the CRM sends it again
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -94,6 +96,14 @@ class LookupFailed(CallbridgeError):
         self.final = final
         self.parked = parked
         self.retry_after = retry_after
+
+
+class TooManyTries(CallbridgeError):
+    """Too many wrong tokens came from there, or from everywhere; ``wait`` is how long none is looked at."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"too many wrong tokens: the next is looked at in {wait.total_seconds():.0f} s")
+        self.wait = wait
 
 
 class LedgerUnavailable(CallbridgeError):

@@ -1,6 +1,6 @@
 """The composition root: a configuration becomes the objects that share the work. Nothing is built anywhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,9 +13,23 @@ from bridge.errors import StartupError
 from bridge.explaining import Explainer
 from bridge.finding import Finder
 from bridge.ingest import Ingest
-from bridge.ledger import Asks, Audit, DoNotCallList, Issues, Ledger, Retention, Search, Switches, Totals, connect
+from bridge.ledger import (
+    Asks,
+    Audit,
+    DoNotCallList,
+    Issues,
+    Ledger,
+    Retention,
+    Search,
+    Sessions,
+    Switches,
+    Throttle,
+    Totals,
+    connect,
+)
 from bridge.model import Rate
 from bridge.operating import Operating
+from bridge.operators import Operators
 from bridge.ordering import Ordering
 from bridge.replaying import Replaying
 from bridge.sources import kinds
@@ -44,6 +58,10 @@ class Services:
     finder: Finder
     explainer: Explainer
     operating: Operating
+    operators: Operators
+    sessions: Sessions
+    throttle: Throttle
+    clock: Callable[[], datetime]
 
 
 def build(config: Config, redis_timeout: float = 2.0) -> Services:
@@ -84,12 +102,23 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         issues=operating.issues,
         audit=operating.audit,
         asks=operating.asks,
+        operators=operators(config),
+        sessions=Sessions(redis),
+        throttle=Throttle(redis),
+        clock=clock,
     )
 
 
 def sources(config: Config) -> dict[str, Source]:
     """The adapter of each configured source."""
     return {name: kinds()[settings.kind](name, settings) for name, settings in config.sources.items()}
+
+
+def operators(config: Config) -> Operators:
+    """Who may use /ops and /api."""
+    server = config.server
+    shared = server.ops_token.get_secret_value() if server.ops_token else None
+    return Operators(shared, {name: token.get_secret_value() for name, token in server.operators.items()})
 
 
 def clock() -> datetime:

@@ -25,7 +25,7 @@ from bridge.embedded import find_server
 QUICK = {"port": "0", "save": "", "appendonly": "no", "daemonize": "no"}
 
 
-LONG = ("tests/chaos/", "tests/properties/", "tests/e2e/")
+LONG = ("tests/chaos/", "tests/properties/", "tests/e2e/", "tests/browser/")
 
 
 @pytest.hookimpl(trylast=True)

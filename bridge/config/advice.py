@@ -17,6 +17,9 @@ EVENT_TYPES = (
 )
 """What a CRM's adapter may say."""
 
+SHORTEST_TOKEN = 16
+"""Characters of an operator's token that is not worth a remark; `openssl rand -hex 16` gives twice as many."""
+
 _PLACEHOLDERS = ("change-me", "Y2hhbmdlLW1l", "6368616e67652d6d65")  # as in config.example.yaml, and the same in base64 and in hexadecimal
 
 _MODES = {
@@ -41,8 +44,17 @@ def _server(config: Config) -> Iterator[str]:
     if signing and config.server.public_url is None:
         who = f"{', '.join(signing)} sign{'s' if len(signing) == 1 else ''} the URL"
         yield f"server.public_url: not set, but {who} that a webhook is sent to: set it unless nothing stands before the bridge"
+    yield from _operators(config)
     if config.redis.durability in _DURABILITY:
         yield _DURABILITY[config.redis.durability]
+
+
+def _operators(config: Config) -> Iterator[str]:
+    server = config.server
+    tokens = {"ops_token": server.ops_token, **{f"operators.{name}": token for name, token in server.operators.items()}}
+    for key, token in tokens.items():
+        if token and len(token.get_secret_value()) < SHORTEST_TOKEN:
+            yield f"server.{key}: shorter than {SHORTEST_TOKEN} characters, so that it could be guessed; `openssl rand -hex 16` makes a good one"
 
 
 def _campaigns(config: Config) -> Iterator[str]:

@@ -21,6 +21,7 @@ def cross_check(filled: Filled) -> Iterator[Objection]:
     """Everything that does not fit together."""
     yield from _check_mode(filled)
     yield from _check_secrets(filled)
+    yield from _check_operators(filled)
     rules = filled.data.get("rules")
     places = [("rules", position) for position in range(len(rules))] if isinstance(rules, list) else []
     yield from _check_rule_names(places, filled)
@@ -47,6 +48,19 @@ def _check_secrets(filled: Filled) -> Iterator[Objection]:
             )
         if any(isinstance(item, str) and not item.strip() for item in (secret if isinstance(secret, list) else ())):
             yield Objection((*place, "secret"), "one of the secrets is empty, and an empty secret is known to everybody")
+
+
+def _check_operators(filled: Filled) -> Iterator[Objection]:
+    """Who did something must be told by the token alone."""
+    server = _mapping(filled.data.get("server"))
+    holders = {str(server.get("ops_token") or ""): "ops_token"}
+    for name, token in _mapping(server.get("operators")).items():
+        place: Place = ("server", "operators", name)
+        if name == OPERATOR:
+            yield Objection(place, f"'{OPERATOR}' is whoever uses the ops_token without saying his name; give this one another")
+        if token and str(token) in holders:
+            yield Objection(place, f"this is also the token of {holders[str(token)]}, and nobody could tell the two apart: give each his own")
+        holders.setdefault(str(token), name)
 
 
 def _check_rule_names(places: list[tuple[str, int]], filled: Filled) -> Iterator[Objection]:

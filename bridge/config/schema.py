@@ -154,6 +154,8 @@ class ServerSettings(_Section):
     bind: str = Field(default="127.0.0.1:8000", description="host:port to listen on; $PORT overrides the port")
     public_url: WebAddress | None = Field(default=None, description="the address as the CRM sees it; a CRM that signs the URL signs this one")
     ops_token: Secret | None = Field(default=None, description="opens the doors for operators; they are closed without it")
+    operators: Mapping[Name, Secret] = Field(default={}, description="operators by name, each with a token of his own; opens the same doors")
+    trusted_proxies: int = Field(default=0, ge=0, le=10, description="how many proxies in front are believed about the client's address and scheme")
     max_body: Size = Field(default=1024**2, description="the largest body taken, in bytes; larger ones are answered 413")
 
     @field_validator("bind")

@@ -22,10 +22,13 @@ from bridge.ledger.search import Cursor as Cursor
 from bridge.ledger.search import Page as Page
 from bridge.ledger.search import Search as Search
 from bridge.ledger.search import Wanted as Wanted
+from bridge.ledger.sessions import Session as Session
+from bridge.ledger.sessions import Sessions as Sessions
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
 from bridge.ledger.switches import Pause as Pause
 from bridge.ledger.switches import Switches as Switches
+from bridge.ledger.throttling import Throttle as Throttle
 from bridge.ledger.tokens import TokenStore as TokenStore
 from bridge.ledger.totals import Snapshot as Snapshot
 from bridge.ledger.totals import Totals as Totals

@@ -31,6 +31,9 @@ Redis: a change that an older version would misread gets a new number and a migr
     subscribed:<source>      string  there while the CRM's subscription needs no renewing
     pulse                    string  when (ms) a dispatcher was last there: what tells a store that came back older than it was
     restored                 string  when (ms) that was noticed: of events accepted before, it may have forgotten that they were called
+    session:<digest>         string  one operator who is logged in (JSON: operator, holder, proof, began, seen), under a digest of the id in
+                                     the browser's cookie
+    throttle:…               zset    the wrong tokens of the last minutes, by address and of everybody; named and kept by `limits`
     wake                     list    one element when something became due: the dispatcher's alarm
     by:<term>                zset    the events that a term leads to, by when they were accepted (ms); bridge/terms.py says which those are,
                                      and by:status:<status> is kept beside them
@@ -125,6 +128,10 @@ def refused_count(source: str) -> str:
     return f"{PREFIX}refused:count:{source}"
 
 
+def session(digest: str) -> str:
+    return f"{PREFIX}session:{digest}"
+
+
 def unwanted(phone: str) -> str:
     return f"{PREFIX}do-not-call:{phone}"
 
@@ -150,6 +157,7 @@ def audit(target: str) -> str:
 
 
 UNWANTED = f"{PREFIX}do-not-call"
+THROTTLE = f"{PREFIX}throttle"
 WAKE = f"{PREFIX}wake"
 PULSE = f"{PREFIX}pulse"
 RESTORED = f"{PREFIX}restored"

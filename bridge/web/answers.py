@@ -1,6 +1,7 @@
 """The forms of an answer that every door shares."""
 
 import json
+from datetime import timedelta
 
 from flask import Response
 from werkzeug.exceptions import HTTPException
@@ -25,6 +26,14 @@ def unavailable(message: str) -> Response:
     """503, and when to come again."""
     response = problem(503, "unavailable", message)
     response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def too_many_tries(wait: timedelta) -> Response:
+    """429, and when the next token is looked at."""
+    seconds = int(wait.total_seconds())
+    response = problem(429, "too_many_tries", f"too many wrong tokens: none is looked at for {seconds} s, not even a right one")
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 

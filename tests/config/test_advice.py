@@ -14,7 +14,7 @@ def advice(tmp_path):
 
 
 QUIET = """\
-server: {ops_token: t, public_url: "https://bridge.example.com"}
+server: {ops_token: sixteen-letters-, operators: {anna: token-of-anna-and-nobody}, public_url: "https://bridge.example.com"}
 campaigns: {welcome: {token: t}}
 sources: {hubspot: {kind: hubspot, secret: s, api_token: t}}
 rules: [{name: r, on: contact.*, call: {campaign: welcome}}]
@@ -29,6 +29,8 @@ def test_nothing_is_said_of_a_configuration_that_leaves_nothing_open(advice):
     ("old", "new", "words"),
     [
         (', public_url: "https://bridge.example.com"', "", "hubspot signs the URL"),
+        ("sixteen-letters-", "fifteen-letters", "server.ops_token: shorter than 16"),
+        ("token-of-anna-and-nobody", "anna", "server.operators.anna: shorter than 16"),
         ("secret: s", "insecure: true", "anybody who reaches the bridge"),
         ("secret: s", "secret: change-me", "still the example's"),
         ("welcome: {token: t}", "welcome: {token: change-me}", "still the example's"),

@@ -1,0 +1,42 @@
+"""How the pages say things: statuses, times."""
+
+from datetime import UTC, datetime, timedelta
+
+from bridge.model import Status
+
+MEANINGS = {
+    Status.QUEUED: "accepted, and next in line",
+    Status.RUNNING: "an attempt is under way",
+    Status.WAITING: "goes on by itself, at the time shown",
+    Status.UNKNOWN: "sent, and no answer came: it is being found out whether the call job exists",
+    Status.PARKED: "held until a campaign or a person lets it go on",
+    Status.DONE: "the call job was made, or cancelled",
+    Status.SUPPRESSED: "deliberately no call",
+    Status.FAILED: "needs an operator",
+    Status.IGNORED: "no rule matched",
+}
+"""What each status means, for somebody who sees it the first time."""
+
+_UNITS = (
+    (timedelta(days=1), "d"),
+    (timedelta(hours=1), "h"),
+    (timedelta(minutes=1), "min"),
+    (timedelta(seconds=1), "s"),
+)
+_LONG_AGO = timedelta(days=30)
+
+
+def relatively(moment: datetime, now: datetime) -> str:
+    """``3 min ago``, ``in 2 h``; a date once that says more."""
+    apart = abs(now - moment)
+    if apart >= _LONG_AGO:
+        return f"{moment.astimezone(UTC):%Y-%m-%d}"
+    unit, name = next(((unit, name) for unit, name in _UNITS if apart >= unit), (None, ""))
+    if unit is None:
+        return "now"
+    return f"{apart // unit} {name} ago" if moment < now else f"in {apart // unit} {name}"
+
+
+def exactly(moment: datetime) -> str:
+    """``2026-11-23 08:40:00 UTC``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
