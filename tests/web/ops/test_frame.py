@@ -8,7 +8,7 @@ import pytest
 from bridge import __version__
 from bridge.model import Status
 from bridge.web.ops.charts import HEIGHT, WIDTH, bars, line
-from bridge.web.ops.words import exactly, relatively
+from bridge.web.ops.words import exactly, figure, relatively
 
 NOW = datetime(2026, 11, 23, 8, 40, tzinfo=UTC)
 
@@ -66,6 +66,11 @@ def test_how_far_away_a_moment_is(apart, words):
 
 def test_a_moment_is_told_exactly_in_one_zone():
     assert exactly(datetime.fromisoformat("2026-11-23T10:40:00+02:00")) == "2026-11-23 08:40:00 UTC"
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (11.0, "11"), (1234567, "1,234,567"), (0.25, "0.25")])
+def test_a_figure_is_readable(number, shown):
+    assert figure(number) == shown
 
 
 def test_bars_stand_on_the_ground_side_by_side_and_the_largest_reaches_the_top():
