@@ -14,11 +14,11 @@ from bridge.cli.events import events
 from bridge.cli.explain import explain
 from bridge.cli.send import send
 from bridge.cli.serve import run, simulate, web, worker
-from bridge.errors import CallbridgeError, ConfigError
+from bridge.errors import CallbridgeError, ConfigError, Unusable
 
 
 class _Group(click.Group):
-    """Turns the bridge's own errors into the contract's exit codes: 2 for a configuration, 1 for what did not work."""
+    """Turns the bridge's own errors into the contract's exit codes: 2 for a configuration or wrong use, 1 for what did not work."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -29,7 +29,7 @@ class _Group(click.Group):
             sys.exit(2)
         except CallbridgeError as error:
             click.echo(f"callbridge: {error}", err=True)
-            sys.exit(1)
+            sys.exit(2 if isinstance(error, Unusable) else 1)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
