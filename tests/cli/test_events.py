@@ -227,6 +227,13 @@ def test_nothing_found_is_exit_code_3(bridge, command):
     assert told.err.startswith("'nobody': nothing in the ledger matches. Try the event id")
 
 
+def test_an_id_with_a_number_in_it_does_not_name_the_person_of_that_number(bridge):
+    bridge.receive(type="note.added")
+
+    assert bridge.run("events", "replay", "order-281-332-2575").code == 3
+    assert bridge.run("events", "replay", "phone:+1 281-332-2575").code == 0
+
+
 def test_what_names_too_many_events_is_left_to_a_replay_of_many(bridge):
     for number in range(21):
         bridge.receive(f"n{number}")

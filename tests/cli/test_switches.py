@@ -26,6 +26,16 @@ def test_what_is_paused_waits_and_goes_on_when_it_is_resumed(bridge, options, sc
     assert (bridge.status(), len(bridge.calls)) == ("done", 1)
 
 
+def test_what_waits_is_counted_for_the_switch_that_holds_it(bridge):
+    bridge.run("pause", "--source", "zapier")
+    bridge.receive()
+    bridge.work()
+    bridge.run("pause", "--campaign", "welcome")
+
+    assert {row["scope"]: row["parked"] for row in bridge.run("switches", "--json").document} == {"campaign:welcome": 0, "source:zapier": 1}
+    assert bridge.run("resume", "--campaign", "welcome", "--json").document["decided_again"] == 0
+
+
 def test_pausing_asks_nothing_and_says_how_it_ends(bridge):
     assert bridge.run("pause").out == "all calling is paused. `callbridge resume` lets it go on.\n"
     assert bridge.run("pause", "--campaign", "welcome").out == "campaign welcome is paused. `callbridge resume --campaign welcome` lets it go on.\n"
