@@ -18,10 +18,13 @@ _SPECIAL = re.compile(r"[^\w@%+=:,./-]")
 
 @add_completion_class
 class _Bash(BashComplete):
-    """Bash puts a completion into the line as it is: the blanks of a rule's name must not end the word."""
+    """Bash puts a completion into the line as it is: the blanks of a rule's name must not end the word.
+
+    The script reads what it is offered once, which takes one of two backslashes away.
+    """
 
     def format_completion(self, item: CompletionItem) -> str:
-        return f"{item.type},{_SPECIAL.sub(lambda found: chr(92) + found[0], str(item.value))}"
+        return f"{item.type},{_SPECIAL.sub(lambda found: 2 * chr(92) + found[0], str(item.value))}"
 
 
 @click.command(epilog="\n".join([examples("completion bash"), "", "\b", "To keep it:", *_HOW.values()]))

@@ -1,8 +1,9 @@
 """``callbridge completion``: the shell completes commands, and the names of the configuration."""
 
-import os
+import shlex
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -30,7 +31,6 @@ def completed(folder, *words, shell="bash"):
         (("campaigns", "stop", "wi"), ["winback"]),
         (("events", "list", "--source", ""), ["hubspot"]),
         (("events", "list", "--status", "f"), ["failed"]),
-        (("events", "list", "--rule", ""), [r"call\ new\ leads"]),
         (("send", "h"), ["hubspot"]),
     ],
 )
@@ -61,14 +61,25 @@ def test_the_script_of_each_shell_is_for_this_program(folder, shell):
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
-def test_bash_takes_the_script(folder):
-    script = folder.write("callbridge.bash", folder.run("completion", "bash").out)
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("pause", "--campaign", "w"), ["welcome", "winback"]),
+        (("events", "list", "--rule", ""), [r"call\ new\ leads"]),
+        (("events", "list", "--rule", r"call\ n"), [r"call\ new\ leads"]),
+    ],
+)
+def test_bash_offers_what_can_stand_in_the_line_as_it_is(folder, words, offered):
+    folder.write("config.yaml", NAMED)
+    program = folder.write("callbridge", f"#!{sys.executable}\nfrom bridge.cli import main\nmain(prog_name='callbridge')\n")
+    program.chmod(0o755)
+    script = folder.write("completion.bash", folder.run("completion", "bash").out)
+    line = " ".join(shlex.quote(word) for word in ("callbridge", *words))
+    asked = f'source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; _callbridge_completion {program}; printf "%s\\n" "${{COMPREPLY[@]}}"'
 
-    told = subprocess.run(
-        ["bash", "--norc", "-c", f"source {script} && complete -p callbridge"], capture_output=True, text=True, check=True, env={**os.environ}
-    )
+    told = subprocess.run(["bash", "--norc", "-c", asked], capture_output=True, text=True, check=True, cwd=folder.path)
 
-    assert "_callbridge_completion" in told.stdout
+    assert told.stdout.splitlines() == offered
 
 
 def test_a_shell_that_is_not_known_is_wrong_use(folder):
