@@ -7,7 +7,7 @@ from typing import Any
 
 bind = os.environ.get("CALLBRIDGE_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = "gthread"  # keep-alive without a dependency more; a delivery waits for one round trip to Redis and nothing else
+worker_class = "bridge.web.receiving.Worker"  # gunicorn's gthread, in which slow senders take nobody's thread
 threads = 16
 keepalive = 65  # longer than the idle time of the usual proxies, so that they close first
 backlog = 2048

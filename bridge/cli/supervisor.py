@@ -43,7 +43,8 @@ class Program:
 
 def gunicorn(path: Path, config: Config, environ: Mapping[str, str]) -> Program:
     """The web server. It is a program of its own, so that it holds nothing of the command line's ability to call out."""
-    variables = {**environ, "CALLBRIDGE_CONFIG": str(path.resolve()), "CALLBRIDGE_BIND": config.server.bind}
+    sizes = {"CALLBRIDGE_BIND": config.server.bind, "CALLBRIDGE_MAX_BODY": str(config.server.max_body)}
+    variables = {**environ, "CALLBRIDGE_CONFIG": str(path.resolve()), **sizes}
     return Program([sys.executable, "-m", "gunicorn", "--config", "python:bridge.gunicorn_conf", "bridge.app:from_environment()"], variables)
 
 
