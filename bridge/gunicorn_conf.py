@@ -13,6 +13,7 @@ keepalive = 65  # longer than the idle time of the usual proxies, so that they c
 backlog = 2048
 timeout = 30  # a worker that hangs this long is replaced; CRMs have hung up long before
 graceful_timeout = 20
+forwarder_headers = ""  # no header stands in for the path, not even from a proxy on this host, which may only pass it on
 limit_request_line = 8190  # webhook URLs may carry tokens and query parameters
 preload_app = False  # each worker connects to Redis by itself
 accesslog = None  # one line per delivery is written by the bridge, with more in it and no secrets

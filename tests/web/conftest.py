@@ -54,6 +54,7 @@ data_dir: %(data)s
 sources:
   hubspot: {kind: hubspot, secret: hubspot-client-secret}
   zapier: {kind: generic, secret: zapier-secret}
+  salesforce: {kind: salesforce, secret: salesforce-secret}
 """
 LEAD = {"event_id": "lead-7", "type": "lead.created", "phone": "+12813322575", "name": "Alex Doe", "entity": {"type": "lead", "id": "7"}}
 
