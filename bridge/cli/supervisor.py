@@ -3,7 +3,6 @@
 import errno
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import click
 from redis.exceptions import AuthenticationError, RedisError
 
 from bridge import durability
+from bridge.cli.ending import until_told
 from bridge.config import Config
 from bridge.embedded import EmbeddedRedis
 from bridge.errors import StartupError
@@ -107,9 +107,8 @@ class Supervisor:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
-        """Until SIGINT or SIGTERM; the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopping.set())
+        """Until told to end; the exit code."""
+        until_told(self.stopping)
         if self.config.redis.url:
             return self._serve(None)
         with EmbeddedRedis(self.config.data_dir, self.config.redis.durability.value, lambda line: click.echo(line, err=True)) as embedded:
