@@ -27,6 +27,8 @@ from bridge.ledger import (
     Totals,
     connect,
 )
+from bridge.listening import Listening
+from bridge.measuring import Measuring
 from bridge.model import Rate
 from bridge.operating import Operating
 from bridge.operators import Operators
@@ -58,6 +60,7 @@ class Services:
     finder: Finder
     explainer: Explainer
     operating: Operating
+    measuring: Measuring
     operators: Operators
     sessions: Sessions
     throttle: Throttle
@@ -97,6 +100,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         finder=Finder(ledger, search, policy.regions),
         explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
         operating=operating,
+        measuring=measuring(config, redis, spool),
         totals=Totals(redis),
         switches=operating.switches,
         issues=operating.issues,
@@ -106,6 +110,22 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         sessions=Sessions(redis),
         throttle=Throttle(redis),
         clock=clock,
+    )
+
+
+def measuring(config: Config, redis: Redis, spool: Spool) -> Measuring:
+    """What metrics and alerts are made of."""
+    totals = Totals(redis)
+    return Measuring(
+        redis=redis,
+        totals=totals,
+        issues=Issues(redis),
+        switches=Switches(redis),
+        listening=Listening(totals, {name: source.silence for name, source in config.sources.items()}),
+        spool=spool,
+        campaigns=tuple(config.campaigns),
+        sources=tuple(config.sources),
+        asked=config.redis.durability.value,
     )
 
 

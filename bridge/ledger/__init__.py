@@ -24,6 +24,9 @@ from bridge.ledger.search import Search as Search
 from bridge.ledger.search import Wanted as Wanted
 from bridge.ledger.sessions import Session as Session
 from bridge.ledger.sessions import Sessions as Sessions
+from bridge.ledger.standing import Standing as Standing
+from bridge.ledger.standing import Standings as Standings
+from bridge.ledger.standing import Stuck as Stuck
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
 from bridge.ledger.switches import Pause as Pause
