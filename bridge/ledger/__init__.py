@@ -1,5 +1,6 @@
 """The ledger: the durable record of what was accepted, decided, tried and done."""
 
+from bridge.ledger.alerts import AlertBook as AlertBook
 from bridge.ledger.asks import Ask as Ask
 from bridge.ledger.asks import Asks as Asks
 from bridge.ledger.audit import Act as Act
