@@ -59,7 +59,8 @@ def message(news: News, public_url: str | None, now: datetime) -> Message:
     """What is told; ``public_url`` is what links begin with, None: there are none."""
     first, *more = news.known
     going_on, over = TYPES[first.alert.concern]
-    data = _many([known.alert for known in news.known]) if more else _one(first)
+    data = _many([known.alert for known in news.known]) if more else _one(first, news.turn)
+    data["title"] = _WORDS[news.turn] + data["title"]
     url = (public_url or "") + (_above(first.alert) if more else first.alert.path)
     return Message(
         id=_id(f"{news.turn}", *(f"{known.alert.key}@{iso(known.first)}#{known.times}" for known in news.known)),
@@ -88,10 +89,10 @@ def request(sent: Message, receiver: AlertSettings, now: datetime) -> HttpReques
     return HttpRequest("POST", receiver.url.get_secret_value(), {"Content-Type": "application/json", **signed}, body)
 
 
-def _one(known: Known) -> dict[str, Any]:
-    alert = known.alert
-    since = iso(alert.since or known.first)
-    return {"key": alert.key, "title": alert.title, "told": alert.told, "since": since, "count": alert.count, "times": known.times}
+def _one(known: Known, turn: Turn) -> dict[str, Any]:
+    alert, since = known.alert, iso(known.alert.since or known.first)
+    told = f"It was so since {since}." if turn is Turn.OVER else alert.told
+    return {"key": alert.key, "title": alert.title, "told": told, "since": since, "count": alert.count, "times": known.times}
 
 
 def _many(alerts: list[Alert]) -> dict[str, Any]:
@@ -114,8 +115,7 @@ def _document(sent: Message) -> dict[str, Any]:
 
 
 def _slack(sent: Message) -> dict[str, Any]:
-    title = _WORDS[Turn(sent.data.get("turn", Turn.NEW))] + sent.data["title"]
-    lines = [title, *([] if sent.data.get("turn") == Turn.OVER else [sent.data["told"]]), sent.data.get("url", "")]
+    lines = (sent.data["title"], sent.data["told"], sent.data.get("url", ""))
     return {"text": "\n".join(_plain(line) for line in lines if line)}
 
 

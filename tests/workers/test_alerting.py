@@ -391,7 +391,8 @@ def test_what_chats_take_is_text_without_markup_or_calls_to_everybody(alerting, 
     begun, over = (document["text"].splitlines() for document in receiver.documents)
     assert begun[0] == "&lt;!channel&gt; @\u200bhere &amp; co paused all calling"
     assert begun[-1] == f"{PUBLIC}/ops/switches"
-    assert over == [f"Over: {begun[0]}", begun[-1]]
+    assert (over[0], over[-1]) == (f"Over: {begun[0]}", begun[-1])
+    assert over[1].startswith("It was so since ")
     assert "webhook-signature" not in receiver.got[0][0]
 
 
