@@ -202,11 +202,14 @@ def reach(page, name: str) -> None:
     pytest.fail(f"Tab does not lead to {name}")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_page_about_events_is_accessible_and_none_is_wider_than_the_screen(open_page, log_in, assert_accessible, bridge, failed, scheme, size):
+LOOKS = [{"color_scheme": scheme, "viewport": size} for scheme in ("light", "dark") for size in (PHONE, DESK)]
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize("look", LOOKS, ids=["light-phone", "light-desk", "dark-phone", "dark-desk"])
+def test_every_page_about_events_is_accessible_and_none_is_wider_than_the_screen(open_page, log_in, assert_accessible, bridge, look):
     receive(bridge.services, event_id="lead-8", name="Sam Poe " * 12, entity={"type": "lead", "id": "8" * 60})
-    page = open_page(color_scheme=scheme, viewport=size)
+    page = open_page(**look)
     log_in(page)
 
     deeds = [f"act/{deed}/zapier:lead-7" for deed in ("replay", "again", "do-not-call", "forget")]
@@ -222,4 +225,4 @@ def test_every_page_about_events_is_accessible_and_none_is_wider_than_the_screen
         page.goto(f"/ops/{path}")
         page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= look["viewport"]["width"], path

@@ -17,9 +17,8 @@ from bridge.wiring import Services
 def add(blueprint: Blueprint, services: Services) -> None:
     """Each deed, shown by GET and done by POST."""
     acting = Acting(services)
-    deeds = ",".join(f'"{deed}"' for deed in Deed)
-    blueprint.add_url_rule(f"/act/<any({deeds}):deed>/<path:key>", "events_foreseen", acting.show, methods=["GET"])
-    blueprint.add_url_rule(f"/act/<any({deeds}):deed>/<path:key>", "events_done", acting.do, methods=["POST"])
+    blueprint.add_url_rule("/act/<deed>/<path:key>", "events_foreseen", acting.show, methods=["GET"])
+    blueprint.add_url_rule("/act/<deed>/<path:key>", "events_done", acting.do, methods=["POST"])
 
 
 class Acting:
@@ -29,14 +28,14 @@ class Acting:
         self._services = services
 
     def show(self, deed: str, key: str) -> str:
-        return self._page(Deed(deed), self._timeline(key))
+        return self._page(_known(deed), self._timeline(key))
 
     def do(self, deed: str, key: str) -> AnyResponse | tuple[str, int]:
-        timeline, doing = self._timeline(key), DOINGS[Deed(deed)]
+        wanted, timeline = _known(deed), self._timeline(key)
         try:
-            done = doing.do(self._services, timeline, operator())
+            done = DOINGS[wanted].do(self._services, timeline, operator())
         except Unusable as refused:
-            return self._page(Deed(deed), timeline, refused), 422
+            return self._page(wanted, timeline, refused), 422
         flash(portrait.concealer(timeline).ours(done.told), "good" if done.good else "bad")
         return redirect(event_address(done.key), 303)
 
@@ -64,3 +63,10 @@ class Acting:
             typed=request.form,
             **view.more,
         )
+
+
+def _known(deed: str) -> Deed:
+    """404 for what is none."""
+    if deed not in set(Deed):
+        abort(404)
+    return Deed(deed)

@@ -6,11 +6,14 @@ from typing import Any
 
 from bridge.calls import phones_of
 from bridge.concealing import Concealer
-from bridge.foreseeing import Foreseen
+from bridge.foreseeing import Effect, Foreseen
 from bridge.keys import digest
 from bridge.model import Entry, Event
 from bridge.phones import mask
 from bridge.telling import what_happened
+
+ENDS = frozenset({Effect.SUPPRESSED, Effect.IGNORED, Effect.FAILED})
+"""A replay that comes to one of these calls nobody, and stops no call."""
 
 NOTHING = "–"
 
@@ -38,7 +41,7 @@ def compared(entry: Entry, foreseen: Foreseen, conceal: Concealer) -> list[Chang
         ("Reads as", what_happened(entry.event), what_happened(event)),
         ("Person", _person(entry.event), _person(event)),
         ("Rule", entry.rule or NOTHING, foreseen.rule or NOTHING),
-        ("Comes to", f"{entry.status}: {entry.reason}", foreseen.told),
+        ("Comes to", f"{entry.status}: {entry.reason}", _outlook(foreseen)),
     ]
     return [Change(name=name, before=conceal.ours(before), after=conceal.ours(after)) for name, before, after in rows]
 
@@ -58,6 +61,11 @@ def seal(foreseen: Foreseen) -> str:
     """The same for the same outlook: whoever confirms one must not get another. Times are left out, some of which are counted from now."""
     phones = phones_of(foreseen.request) if foreseen.request else ()
     return digest("\n".join([foreseen.effect, foreseen.rule or "", *phones]))
+
+
+def _outlook(foreseen: Foreseen) -> str:
+    """Where it ends, it is called as the status that it ends in."""
+    return f"{foreseen.effect}: {foreseen.told}" if foreseen.effect in ENDS else foreseen.told
 
 
 def _person(event: Event) -> str:

@@ -1,7 +1,7 @@
 """What each deed about an event is: what is shown before it, and the doing of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import request
@@ -21,6 +21,8 @@ from bridge.web.ops.rows import Row, row
 from bridge.wiring import Services
 
 LONGEST_NOTE = 500
+
+_NO_KEY_YET = "~again-00000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +69,23 @@ def _foreseen(services: Services, timeline: Timeline, foreseen: Foreseen) -> dic
     entry, conceal = timeline.entry, portrait.concealer(timeline)
     base_url = services.explainer.base_url
     return {
-        "foreseen": {"told": conceal.ours(foreseen.told), "acts": foreseen.effect.acts, "trace": [conceal.ours(line) for line in foreseen.trace]},
-        "rows": compared(entry, foreseen, conceal) if foreseen.effect.acts else [],
-        "fields": differences(entry.event, foreseen.event, conceal) if foreseen.effect.acts else [],
+        "foreseen": {
+            "told": conceal.ours(foreseen.told),
+            "acts": foreseen.effect.acts,
+            "trace": [conceal.ours(line) for line in foreseen.trace],
+            "reads": foreseen.event is not None,
+        },
+        "rows": compared(entry, foreseen, conceal) if foreseen.event or foreseen.effect.acts else [],
+        "fields": differences(entry.event, foreseen.event, conceal),
         "before": portrait.sent(entry.request, base_url, conceal),
-        "after": portrait.sent(foreseen.request, base_url, conceal),
+        "after": _under_a_new_key(portrait.sent(foreseen.request, base_url, conceal)),
         "seal": seal(foreseen),
     }
+
+
+def _under_a_new_key(sent: portrait.Sent | None) -> portrait.Sent | None:
+    """A call that is ordered again gets its key when it is ordered."""
+    return replace(sent, head=sent.head.replace(_NO_KEY_YET, "~again-…"), key=sent.key.replace(_NO_KEY_YET, "~again-…")) if sent else None
 
 
 def _replay(services: Services, timeline: Timeline, by: str, mode: Mode) -> Done:

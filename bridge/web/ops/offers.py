@@ -7,6 +7,7 @@ from enum import StrEnum
 from bridge.foreseeing import Foreseen
 from bridge.model import OPERATOR, Status
 from bridge.timeline import Timeline
+from bridge.web.ops.comparing import ENDS
 
 
 class Deed(StrEnum):
@@ -41,6 +42,8 @@ def why_no_replay(timeline: Timeline, foreseen: Foreseen) -> str:
     """Empty where a replay is good for something."""
     if timeline.entry.event.source == OPERATOR:
         return "an operator ordered it: order it again instead"
+    if foreseen.effect in ENDS:
+        return f"it would come to no call today either: {foreseen.told}"
     return "" if foreseen.effect.acts else foreseen.told
 
 
@@ -87,7 +90,7 @@ def _do_not_call(timeline: Timeline) -> Offer | None:
 def _forget(timeline: Timeline) -> Offer | None:
     if not timeline.refs or timeline.entry.event.source == OPERATOR:
         return None
-    does = "Stops the person’s calls and takes out everything that was received about him. There is no way back."
+    does = "Stops the person’s calls and takes out everything that was received about that person. There is no way back."
     return Offer(deed=Deed.FORGET, label="Forget this person", does=does, danger=True)
 
 

@@ -1,6 +1,7 @@
 """What the page of one event shows, concealed and in words. Pure but for the addresses of links."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +9,13 @@ from typing import Any
 
 from bridge.calls import KEY_HEADER, phones_of, shown
 from bridge.concealing import Concealer
+from bridge.ledger import StopMark
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN
 from bridge.model import Entry, Event, HttpRequest
 from bridge.rules import Rule
 from bridge.telling import Tone, what_happened
 from bridge.timeline import Timeline
+from bridge.web.ops.addresses import event_address
 from bridge.web.ops.rows import shown_phone
 
 _LONGEST_VALUE = 120
@@ -21,6 +24,7 @@ _TONES = {
     **dict.fromkeys(("not_now", "unknown", "not sent"), Tone.DOUBTFUL),
     **dict.fromkeys(("refused", "cannot", "failed", "duplicated"), Tone.BAD),
 }
+_READ = ("matches", "where ", "needs ")
 _ENDS = {"done": Tone.GOOD, "failed": Tone.BAD}
 
 
@@ -68,6 +72,13 @@ def title(entry: Entry, conceal: Concealer) -> str:
     return conceal.ours(what_happened(entry.event)) if entry.event.entity else entry.event.type
 
 
+def sentence(timeline: Timeline, conceal: Concealer) -> list[tuple[str, str]]:
+    """The first sentence in pieces: text, and the address of the event it names, or nothing."""
+    keys = "|".join(re.escape(key) for key in timeline.told.named)
+    pieces = re.split(f"({keys})", timeline.told.text) if keys else [timeline.told.text]
+    return [(conceal.ours(piece), event_address(piece) if piece in timeline.told.named else "") for piece in pieces if piece]
+
+
 def facts(timeline: Timeline, conceal: Concealer) -> list[tuple[str, str]]:
     """What is known in a word each; what is not known is left out."""
     entry, event = timeline.entry, timeline.entry.event
@@ -82,7 +93,7 @@ def facts(timeline: Timeline, conceal: Concealer) -> list[tuple[str, str]]:
         "Rule": entry.rule or "",
         "Campaign": entry.campaign or "",
         "Call job": ", ".join(entry.jobs),
-        "Sent again": f"{entry.duplicates} times, and turned away" if entry.duplicates else "",
+        "Sent again": f"{_times(entry.duplicates)}, and turned away" if entry.duplicates else "",
         "Crashes": f"{entry.crashes} times a worker came to no end with it" if entry.crashes else "",
         "Event key": entry.key,
         "Fact": event.fact,
@@ -92,12 +103,12 @@ def facts(timeline: Timeline, conceal: Concealer) -> list[tuple[str, str]]:
     return [(name, conceal.ours(value)) for name, value in told.items() if value]
 
 
-def moments(timeline: Timeline, conceal: Concealer) -> list[Moment]:
+def moments(timeline: Timeline, conceal: Concealer, now: datetime) -> list[Moment]:
     """What happened to the event, in order."""
-    return sorted(_moments(timeline, conceal), key=lambda moment: moment.at)
+    return sorted(_moments(timeline, conceal, now), key=lambda moment: moment.at)
 
 
-def _moments(timeline: Timeline, conceal: Concealer) -> Iterator[Moment]:
+def _moments(timeline: Timeline, conceal: Concealer, now: datetime) -> Iterator[Moment]:
     entry, event = timeline.entry, timeline.entry.event
     if event.occurred_at:
         yield Moment(at=event.occurred_at, title=f"It happened in {event.source}", detail=conceal.ours(what_happened(event)))
@@ -110,13 +121,29 @@ def _moments(timeline: Timeline, conceal: Concealer) -> Iterator[Moment]:
     if entry.ended_at:
         yield Moment(at=entry.ended_at, title=entry.status.capitalize(), detail=conceal.ours(entry.reason), kind=_ENDS.get(entry.status, ""))
     elif timeline.due:
-        yield Moment(at=timeline.due, title="Goes on by itself", detail=conceal.ours(entry.reason), kind=Tone.DOUBTFUL)
+        late = timeline.due < now
+        title = "Somebody should have looked at it" if late else "Goes on by itself"
+        yield Moment(at=timeline.due, title=title, detail=conceal.ours(entry.reason), kind=Tone.DOUBTFUL)
+    yield from _cancels(timeline, conceal)
+
+
+def _cancels(timeline: Timeline, conceal: Concealer) -> Iterator[Moment]:
+    """What became of this event's call by the doing of others."""
+    for other in timeline.others.entries:
+        for job in other.cancels:
+            if job["id"] in timeline.entry.jobs and "outcome" in job:
+                by = f"by {conceal.ours(other.key)}: {conceal.ours(what_happened(other.event))}"
+                yield Moment(at=other.ended_at or other.accepted_at, title=f"Call job {job['id']}: {job['outcome']}", detail=by)
 
 
 def _redeliveries(entry: Entry) -> str:
     if not entry.duplicates:
         return ""
-    return f"and was sent again {entry.duplicates} {'time' if entry.duplicates == 1 else 'times'}, which changed nothing"
+    return f"and {_times(entry.duplicates)} more, which changed nothing"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _attempt(attempt: Mapping[str, Any], conceal: Concealer) -> Moment:
@@ -153,11 +180,18 @@ def obstacles(timeline: Timeline, conceal: Concealer, now: datetime) -> list[Mom
         for each in timeline.unwanted
         if each.holds(now)
     ]
-    marks = [
-        Moment(at=mark.at, title=f"No calls for {conceal.ours(mark.ref)} on anything older{_in(mark.campaign)}", detail=conceal.ours(mark.by))
-        for mark in timeline.marks
+    return listed + _stops(timeline.marks, conceal)
+
+
+def _stops(marks: Sequence[StopMark], conceal: Concealer) -> list[Moment]:
+    """The stop marks, those of one event in one line."""
+    grouped: dict[tuple[datetime, str, str], list[str]] = {}
+    for mark in marks:
+        grouped.setdefault((mark.at, mark.campaign, mark.by), []).append(mark.ref)
+    return [
+        Moment(at=at, title=f"Calls for {conceal.ours(', '.join(refs))} on anything older are stopped{_in(campaign)}", detail=conceal.ours(by))
+        for (at, campaign, by), refs in grouped.items()
     ]
-    return listed + marks
 
 
 def _in(campaign: str) -> str:
@@ -172,10 +206,15 @@ def verdicts(entry: Entry, rules: Sequence[Rule], conceal: Concealer) -> list[Ve
         Verdict(
             said=conceal.ours(line),
             matched=line.endswith(": matches"),
-            inputs=tuple(_inputs(by_name.get(line.partition(": ")[0]), document, conceal)),
+            inputs=tuple(_inputs(by_name.get(line.partition(": ")[0]), document, conceal)) if _was_read(line) else (),
         )
         for line in entry.trace
     ]
+
+
+def _was_read(line: str) -> bool:
+    """A rule that is for another source or type was not asked any further."""
+    return line.partition(": ")[2].startswith(_READ)
 
 
 def _inputs(rule: Rule | None, document: Mapping[str, Any], conceal: Concealer) -> Iterator[tuple[str, str]]:

@@ -95,7 +95,7 @@ def test_what_goes_on_by_itself_says_why_nothing_can_be_replayed_and_when_it_goe
 
     read = preview(desk, deed, key)
 
-    assert "This cannot be done: it is waiting and goes on by itself: the platform is busy." in read.text
+    assert "Nothing to be done: it is waiting and goes on by itself: the platform is busy." in read.text
     assert [form for form in read.all("form") if "/act/" in form.get("action", "")] == []
     assert "It goes on by itself in 9 min." in desk.get(f"/ops/events/{key}").text
 
