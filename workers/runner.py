@@ -30,6 +30,7 @@ from bridge.config import Config, load
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import Asks, TokenStore, Totals, connect
 from bridge.queue import wake_ups
+from bridge.stepping import Stepping
 from workers.asking import Asking
 from workers.batch import Batch
 from workers.calls_api import CallsApi
@@ -197,7 +198,7 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing.start()
     subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew, world.clock)
     threading.Thread(target=subscriptions.run, args=(stopping,), name="subscriptions", daemon=True).start()
-    for chore in chores(world, connect(url, timeout=5.0)):
+    for chore in chores(world, connect(url, timeout=5.0), wiring.build(config).stepping):
         chore.start(stopping)
     places = [_Place(path, concurrency) for _ in range(processes)]
     parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)
@@ -211,7 +212,7 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing.join(timeout=5)
 
 
-def chores(world: World, patient: Redis) -> list[Chore]:
+def chores(world: World, patient: Redis, stepping: Stepping) -> list[Chore]:
     """What goes on beside the deliveries. ``patient``: a connection that may be waited on for seconds."""
     asking = Asking(Asks(patient), world.calls_api, world.clock)
     totals = Totals(world.ledger.redis)
@@ -223,6 +224,7 @@ def chores(world: World, patient: Redis) -> list[Chore]:
     return [
         Chore("asking", asking.look, every=0.0),
         Chore("totals", note, every=5.0),
+        Chore("plans", lambda: stepping.look(world.worker), every=0.2),
         Chore("sweeping", lambda: world.ledger.sweep(_SWEPT_AT_ONCE, world.clock()) == _SWEPT_AT_ONCE, every=10.0),
     ]
 
