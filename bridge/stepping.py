@@ -16,7 +16,7 @@ from bridge.errors import LedgerUnavailable
 from bridge.finding import Finder
 from bridge.foreseeing import Effect, Foreseen, plainly
 from bridge.ingest import UNREADABLE
-from bridge.ledger import Change, Counted, Cursor, Example, Part, Plan, Plans, Sample, State
+from bridge.ledger import Change, Counted, Cursor, Part, Plan, Plans, Sample, State
 from bridge.model import OPERATOR, Entry, Status, to_ms
 from bridge.phones import mask
 from bridge.quantities import parse_rate
@@ -39,11 +39,6 @@ _BURST = timedelta(seconds=1)
 
 _SAMPLED, _SAMPLES = timedelta(seconds=2), 15
 _WATCHED = timedelta(days=30)
-_BEHIND = {
-    "stopped": "another event of this replay stops calls on facts this old",
-    "told": "another event of this replay tells the same fact",
-    "cooled": "another event of this replay has the same number called in this campaign, and the rule asks for a longer pause",
-}
 _FORGOTTEN = plainly(Effect.IMPOSSIBLE, "it was forgotten meanwhile", "its record was removed when its retention ended")
 _GOES_ON = frozenset(Status) - frozenset(status for status in Status if status.finished)
 
@@ -160,18 +155,17 @@ class Stepping:
             return plainly(Effect.IMPOSSIBLE, told, told)
 
     def _counted(self, key: str, seen: Foreseen) -> Counted:
-        first = "would wait, and then be suppressed" if seen.effect is Effect.WAIT else "suppressed"
         person = seen.event.contact if seen.event else None
-        told = seen.told.replace(mask(person.phone), "the person") if person and person.phone else seen.told
         return Counted(
+            key=key,
             effect=seen.effect,
             kind=seen.kind,
-            example=Example(key, told),
+            told=seen.told.replace(mask(person.phone), "the person") if person and person.phone else seen.told,
+            at=seen.at or self.clock(),
+            waits=seen.effect is Effect.WAIT,
             event=seen.event,
             call=seen.call,
-            at=seen.at or self.clock(),
             marks=seen.marks,
-            behind={word: f"{Effect.SUPPRESSED} {first}: {why}" for word, why in _BEHIND.items()} if seen.call else {},
         )
 
     # --- putting them in

@@ -91,39 +91,55 @@ class Tally:
         }
 
 
+BEHIND = {
+    "stopped": "another event of this replay stops calls on facts this old",
+    "told": "another event of this replay tells the same fact",
+    "cooled": "another event of this replay has the same number called in this campaign, and the rule asks for a longer pause",
+}
+"""How events of one plan are in each other's way."""
+
+_IN_VAIN = "suppressed would wait, and then be suppressed: "
+COUNTED_BEHIND = {
+    "now": {word: f"suppressed suppressed: {why}" for word, why in BEHIND.items()},
+    "wait": {word: f"{_IN_VAIN if word != 'stopped' else 'suppressed suppressed: '}{why}" for word, why in BEHIND.items()},
+}
+"""How those are counted that others are in the way of; a stop is not waited for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """One event of a plan as it was foreseen by itself. What it would do to others is in ``call``, made ``at`` that time, and in ``marks``;
-    ``behind`` is how it counts when an event before it in the plan has it ``stopped``, has ``told`` its fact or its number ``cooled``.
+    """One event of a plan as it was foreseen by itself, ``told`` in a sentence. What it would do to others is in ``call``, made ``at`` that
+    time, or (``waits``) not before it, and in ``marks``.
     """
 
+    key: str
     effect: str
     kind: str
-    example: Example | None = None
+    told: str
+    at: datetime
+    waits: bool = False
     event: Event | None = None
     call: CallGate | None = None
-    at: datetime | None = None
     marks: tuple[Mark, ...] = ()
-    behind: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         return {
             "name": f"{self.effect} {self.kind}",
-            "example": [self.example.key, self.example.told] if self.example else False,
+            "key": self.key,
+            "example": self.told,
             "refs": layout.qualify(self.event.source, self.event.refs) if self.event else [],
             "marks": mark_arguments(self.marks),
-            "call": self._call(self.call, self.at) if self.call and self.at else False,
-            "behind": dict(self.behind),
+            "call": self._call(self.call) if self.call else False,
         }
 
-    @staticmethod
-    def _call(call: CallGate, at: datetime) -> dict[str, Any]:
+    def _call(self, call: CallGate) -> dict[str, Any]:
         return {
             "fact": call.fact,
             "campaign": call.campaign,
             "phone": digest(call.phone),
             "happened": to_ms(call.happened_at),
-            "due": to_ms(at),
+            "due": to_ms(self.at),
+            "waits": self.waits,
             "cooldown": call.cooldown_ms,
             "restarts": call.restarts,
         }

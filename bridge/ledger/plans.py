@@ -24,7 +24,7 @@ from typing import Any
 from redis import Redis
 
 from bridge.ledger import layout
-from bridge.ledger.plan_records import EXAMPLES, Change, Counted, Plan, State, Tally, read_plan, told_fields
+from bridge.ledger.plan_records import COUNTED_BEHIND, EXAMPLES, Change, Counted, Plan, State, Tally, read_plan, told_fields
 from bridge.ledger.records import Part, Retention, millis
 from bridge.ledger.store import available, script
 from bridge.model import Status, to_ms
@@ -143,7 +143,7 @@ class Plans:
     def count(self, plan_id: str, place: int, events: Sequence[Counted], now: datetime) -> bool:
         """Some more events, counted; False when another process was quicker."""
         written = json.dumps([event.document() for event in events], separators=(",", ":"))
-        return bool(self._run("plan_count", now, plan_id, place, EXAMPLES, written))
+        return bool(self._run("plan_count", now, plan_id, place, EXAMPLES, written, json.dumps(COUNTED_BEHIND)))
 
     def counted(self, plan_id: str) -> None:
         """What was only needed to count it is forgotten."""
@@ -166,7 +166,7 @@ class Plans:
             pipeline.hgetall(layout.plan(plan_id, "counts"))
             pipeline.hgetall(layout.plan(plan_id, "examples"))
             counts, examples = pipeline.execute()
-        found = [Tally.read(name, int(count), examples.get(name, "[]")) for name, count in counts.items()]
+        found = [Tally.read(name, int(count), examples.get(name, "[]")) for name, count in counts.items() if int(count)]
         return sorted(found, key=lambda tally: (-tally.count, tally.kind))
 
     def causes(self, plan_id: str) -> dict[str, dict[str, int]]:

@@ -1,11 +1,23 @@
 -- Some more events of a plan, counted by what would come of them. ARGV: prefix, now, id, the place of the first of them, examples kept of a kind,
---       events [{name, example, refs, marks, call {fact, campaign, phone, happened, due, cooldown, restarts} or false, behind {word → name}}]
--- name: "<effect> <kind>"; phone: a digest. What events before it in the plan would do counts: who would be told the same fact, or called in
--- between, or stopped, is counted under behind[word]. Returns 1, or 0 when another process was quicker.
+--       events [{name, key, example, refs, marks, call {fact, campaign, phone, happened, due, waits, cooldown, restarts} or false}],
+--       behind {now {word → name}, wait {word → name}}
+-- name: "<effect> <kind>"; phone: a digest. What the events of a plan would do to each other counts: who would be stopped by another, or told
+-- the same fact, or called too soon after it, is counted under behind[…][word]. Who calls earlier comes first, wherever it is in the plan.
+-- Returns 1, or 0 when another process was quicker.
 local name = P .. 'plan:' .. ARGV[3]
 local had = redis.call('HMGET', name, 'state', 'stage', 'place')
 if had[1] ~= 'counting' or had[2] ~= 'counting' or tonumber(had[3]) ~= tonumber(ARGV[4]) then return 0 end
-local taken, events = name .. ':taken', cjson.decode(ARGV[6])
+local taken, counts, events, behind = name .. ':taken', name .. ':counts', cjson.decode(ARGV[6]), cjson.decode(ARGV[7])
+
+local function fields(call)
+  return { fact = 'fact|' .. call.fact, number = 'call|' .. call.campaign .. '|' .. call.phone }
+end
+
+-- Who has told a fact, or called a number: when (ms) and which event.
+local function holder(field)
+  local due, key = string.match(redis.call('HGET', taken, field) or '', '^(%d+) (.*)$')
+  return tonumber(due), key
+end
 
 local function by_mark(event)
   for _, ref in ipairs(with_aliases(event.refs)) do
@@ -19,15 +31,46 @@ local function by_mark(event)
   return false
 end
 
-local function behind(event)
+-- Whether another one of the plan is in the way, and how.
+local function in_the_way(event)
   if by_mark(event) then return 'stopped' end
-  if redis.call('HEXISTS', taken, 'fact|' .. event.call.fact) == 1 then return 'told' end
-  local last = redis.call('HGET', taken, 'call|' .. event.call.campaign .. '|' .. event.call.phone)
-  if last and event.call.cooldown > 0 and math.abs(event.call.due - tonumber(last)) < event.call.cooldown then return 'cooled' end
+  local held, call = fields(event.call), event.call
+  local told, called = holder(held.fact), holder(held.number)
+  if told and told <= call.due then return 'told' end
+  if called and called <= call.due and call.due - called < call.cooldown then return 'cooled' end
 end
 
-local function take(call)
-  redis.call('HSET', taken, 'fact|' .. call.fact, 1, 'call|' .. call.campaign .. '|' .. call.phone, string.format('%.0f', call.due))
+-- One that waits, and was counted as if nobody came before it.
+local function displace(key, word)
+  local waits = cjson.decode(redis.call('HGET', taken, 'wait|' .. key))
+  redis.call('HINCRBY', counts, waits.name, -1)
+  redis.call('HINCRBY', counts, behind.wait[word], 1)
+  for _, field in ipairs(waits.fields) do
+    local _, holds = holder(field)
+    if holds == key then redis.call('HDEL', taken, field) end
+  end
+  redis.call('HDEL', taken, 'wait|' .. key)
+end
+
+local function displace_later(event)
+  local held, call = fields(event.call), event.call
+  local told, teller = holder(held.fact)
+  if told and told > call.due then displace(teller, 'told') end
+  local called, caller = holder(held.number)
+  if not called or called <= call.due then return end
+  local waits = cjson.decode(redis.call('HGET', taken, 'wait|' .. caller))
+  if called - call.due < waits.cooldown then displace(caller, 'cooled') end
+end
+
+local function take(event)
+  local held, call = fields(event.call), event.call
+  local holds = string.format('%.0f %s', call.due, event.key)
+  displace_later(event)
+  redis.call('HSET', taken, held.fact, holds, held.number, holds)
+  if call.waits then
+    local waits = { name = event.name, cooldown = call.cooldown, fields = { held.fact, held.number } }
+    redis.call('HSET', taken, 'wait|' .. event.key, cjson.encode(waits))
+  end
 end
 
 -- As the ledger keeps its own: only ever forward in time.
@@ -52,11 +95,11 @@ local function note_example(counted, example)
 end
 
 for _, event in ipairs(events) do
-  local word = event.call and behind(event)
-  local counted = word and event.behind[word] or event.name
-  redis.call('HINCRBY', name .. ':counts', counted, 1)
-  if event.example then note_example(counted, event.example) end
-  if event.call and not word then take(event.call) end
+  local word = event.call and in_the_way(event)
+  local counted = word and behind[event.call.waits and 'wait' or 'now'][word] or event.name
+  redis.call('HINCRBY', counts, counted, 1)
+  if event.example then note_example(counted, { event.key, event.example }) end
+  if event.call and not word then take(event) end
   mark(event.marks)
 end
 redis.call('HINCRBY', name, 'place', #events)
