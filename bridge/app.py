@@ -5,8 +5,9 @@ import os
 import threading
 
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException
 from redis.exceptions import RedisError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import durability, log
@@ -38,6 +39,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(api(services))
     protect(app, https=public_url(services).startswith("https:"))
     app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(ParseException, lambda _: _failed(BadRequest()))  # a body in chunks that make no sense
     app.register_error_handler(Exception, _failed)
     _believe_proxies(app, config.server.trusted_proxies)
     return app

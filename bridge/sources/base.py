@@ -1,7 +1,7 @@
 """The contract between the bridge and one CRM, on one screen. A new CRM is one file beside this one.
 
 An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
-adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map),
+adapter, and imports nothing of the bridge but errors, keys, model, phones, quantities and signing (and expressions, where users map),
 and of this package ``bodies``, ``values``, where the CRM's tokens expire ``oauth``, and where senders write as they like ``shapes``.
 """
 
@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Sec
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Prospect, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
+from bridge.quantities import Duration
 from bridge.signing import any_equal
 from bridge.sources.values import credentials, retry_after, spellings, text
 
@@ -64,6 +65,11 @@ class Subscription:
     every: timedelta
 
 
+def _spelled(secret: str) -> str:
+    """A pattern for it: a short one counts only as a word of its own, so that ``s`` does not make ``stage`` unreadable."""
+    return re.escape(secret) if len(secret) >= _SHORTEST else rf"(?<![\w.-]){re.escape(secret)}(?![\w.-])"
+
+
 def _region(value: str) -> str:
     if value not in phonenumbers.SUPPORTED_REGIONS:
         msg = f"'{value}' is no ISO 3166 country code such as US, DE or BR"
@@ -82,6 +88,13 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        msg = "must be longer than nothing"
+        raise ValueError(msg)
+    return value
+
+
 OneOrMore = BeforeValidator(_as_list)
 """Before a setting that is a list: one value may stand without its brackets."""
 
@@ -89,6 +102,7 @@ ApiBase = Annotated[str, AfterValidator(_address)]
 """Where look-ups go. Never taken from a body: whoever can send one could have the token sent anywhere."""
 
 Region = Annotated[str, AfterValidator(_region)]
+Patience = Annotated[Duration, AfterValidator(_positive)]
 Secrets = Annotated[tuple[SecretStr, ...], OneOrMore]
 
 
@@ -102,6 +116,7 @@ class SourceSettings(BaseModel):
     api_token: SecretStr | None = None
     region: Region | None = None
     insecure: bool = False
+    silence: Patience | None = None
 
 
 class Source(ABC):
@@ -284,7 +299,7 @@ class Source(ABC):
         longest_first = sorted({form for secret in found for form in spellings(secret)}, key=len, reverse=True)
         body, url = delivery.body, delivery.url
         for secret in longest_first:
-            body, url = body.replace(secret.encode(), HIDDEN.encode()), url.replace(secret, HIDDEN)
+            body, url = re.sub(_spelled(secret).encode(), HIDDEN.encode(), body), re.sub(_spelled(secret), HIDDEN, url)
         headers = {name: HIDDEN if name in _SECRET_HEADERS or value in found else value for name, value in delivery.headers.items()}
         return replace(delivery, body=body, url=_TOKEN_IN_URL.sub(rf"\1{HIDDEN}", url), headers=headers)
 
