@@ -23,6 +23,7 @@ from bridge.ledger import (
     Retention,
     Search,
     Sessions,
+    StopMarks,
     Switches,
     Throttle,
     Totals,
@@ -38,6 +39,7 @@ from bridge.sources import kinds
 from bridge.sources.base import Source
 from bridge.spool import Spool
 from bridge.stepping import Stepping
+from bridge.timeline import Timelines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Services:
     asks: Asks
     finder: Finder
     explainer: Explainer
+    timelines: Timelines
     operating: Operating
     planning: Planning
     stepping: Stepping
@@ -102,6 +105,9 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         search=search,
         finder=finder,
         explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
+        timelines=Timelines(
+            ledger=ledger, search=search, audit=operating.audit, list=ordering.list, marks=StopMarks(redis), rules=policy.rules, clock=clock
+        ),
         operating=operating,
         planning=Planning(plans=plans, finder=finder, audit=operating.audit, digest=policy.digest, clock=clock),
         stepping=Stepping(plans=plans, finder=finder, replaying=operating.replaying, clock=clock),
