@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from bridge.concealing import Concealer
 from bridge.errors import Unusable
 from bridge.filters import Filter
 from bridge.finding import Finder
@@ -90,7 +91,7 @@ class Planning:
         )
         while not self.plans.add(plan):
             plan = replace(plan, id=_new_id(now))
-        self._write(plan.id, by, "planned a replay of many", f"{plan.written} ({mode})")
+        self._write(plan.id, by, "planned a replay of many", f"{Concealer().theirs(plan.written)} ({mode})")
         return plan
 
     def of_failed(self, plan_id: str, by: str) -> Plan:

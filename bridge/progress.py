@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
+from bridge.concealing import Concealer
 from bridge.errors import Unusable
 from bridge.foreseeing import Effect
 from bridge.ledger import Example, Plan, State, Tally
@@ -74,8 +75,8 @@ class Progress:
             "state": plan.state.value,
             "name": plan.name,
             "mode": plan.mode,
-            "filter": dict(plan.filter),
-            "written": plan.written,
+            "filter": {name: _concealed(value) for name, value in plan.filter.items()},
+            "written": _concealed(plan.written),
             "understood": plan.understood,
             "by": plan.by,
             "created": iso(plan.created),
@@ -98,6 +99,11 @@ class Progress:
             "memory": self.memory,
             "history": [change.document() for change in plan.history],
         }
+
+
+def _concealed(value: Any) -> Any:
+    """Without a number that somebody could call; nobody needs it to know which replay this is."""
+    return [_concealed(each) for each in value] if isinstance(value, list) else Concealer().theirs(value)
 
 
 def read_speed(written: str) -> str:
