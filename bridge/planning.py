@@ -26,10 +26,10 @@ GLANCED = 10_000
 """How many events a look at a filter counts before it says *or more*."""
 
 _DID = {
-    State.COUNTING: "had a replay of many counted again",
-    State.RUNNING: "had a replay of many go on",
-    State.PAUSED: "paused a replay of many",
-    State.CANCELLED: "cancelled a replay of many",
+    (State.PLANNED, State.COUNTING): "had a replay of many counted again",
+    (State.PLANNED, State.RUNNING): "began a replay of many",
+    (State.PAUSED, State.RUNNING): "resumed a replay of many",
+    (State.RUNNING, State.PAUSED): "paused a replay of many",
 }
 """As the audit log tells it."""
 
@@ -66,6 +66,7 @@ class Planning:
     def plan(self, sought: Filter, by: str, mode: Mode = Mode.RULES, name: str = "") -> Plan:
         """Have it counted what a replay of these events would do. Nothing is replayed yet."""
         now = self.clock()
+        sought = replace(sought, since=sought.since.replace(microsecond=0) if sought.since else None)
         frozen = replace(sought, until=min(sought.until or now, now))
         self._require_filter(sought, frozen, now)
         if mode not in _MODES:
@@ -129,8 +130,10 @@ class Planning:
 
     def cancel(self, plan_id: str, by: str) -> Plan:
         """Take no more, for good. What is left stays as it was; what was put in goes on."""
-        allowed = (State.COUNTING, State.PLANNED, State.RUNNING, State.PAUSED)
-        return self._turn(self.one(plan_id), allowed, State.CANCELLED, by)
+        plan = self.one(plan_id)
+        if plan.state.begun:
+            return self._turn(plan, (State.RUNNING, State.PAUSED), State.CANCELLED, by)
+        return self._turn(plan, (State.COUNTING, State.PLANNED), State.CANCELLED, by, "", place=0)
 
     def one(self, plan_id: str) -> Plan:
         """Raises ``Unusable`` when there is none."""
@@ -168,7 +171,7 @@ class Planning:
         forbidden = self.plans.turn(plan.id, allowed, Change(state, self.clock(), by, note), **fields)
         if forbidden:
             raise Unusable(_NOT_NOW.get(forbidden, f"it is {forbidden}"), field="state")
-        self._write(plan.id, by, _DID[state], note)
+        self._write(plan.id, by, _DID.get((plan.state, state), "cancelled a replay of many"), note)
         return self.one(plan.id)
 
     def _write(self, plan_id: str, by: str, what: str, note: str) -> None:

@@ -160,7 +160,7 @@ class Stepping:
             key=key,
             effect=seen.effect,
             kind=seen.kind,
-            told=seen.told.replace(mask(person.phone), "the person") if person and person.phone else seen.told,
+            told=seen.told.replace(mask(person.phone), "the person") if person and person.phone and person.phone.startswith("+") else seen.told,
             at=seen.at or self.clock(),
             waits=seen.effect is Effect.WAIT,
             event=seen.event,

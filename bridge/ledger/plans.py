@@ -78,9 +78,9 @@ class Plans:
     def all(self, most: int = 50, before: str = "") -> list[Plan]:
         """The newest first; ``before``: only those behind this one in the list."""
         with available():
-            bound = self._redis.zscore(layout.PLANS, before) if before else None
-            newest = f"({bound:.0f}" if bound else "+inf"
-            found: Any = self._redis.zrevrangebyscore(layout.PLANS, newest, "-inf", start=0, num=most)
+            place = self._redis.zrevrank(layout.PLANS, before) if before else None
+            start = 0 if place is None else int(str(place)) + 1
+            found: Any = self._redis.zrevrange(layout.PLANS, start, start + most - 1)
         plans = [(plan_id, self.one(plan_id)) for plan_id in map(str, found)]
         gone = [plan_id for plan_id, plan in plans if plan is None]
         if gone:

@@ -379,9 +379,9 @@ def test_pausing_takes_no_more_and_resuming_goes_on_where_it_was(desk):
         (State.FINISHED, "callbridge"),
     ]
     assert [(act.by, act.what) for act in d.audit.of([f"plan:{plan_id}"])] == [
-        ("anna", "had a replay of many go on"),
+        ("anna", "resumed a replay of many"),
         ("bert", "paused a replay of many"),
-        ("anna", "had a replay of many go on"),
+        ("anna", "began a replay of many"),
         ("anna", "planned a replay of many"),
     ]
 

@@ -98,7 +98,7 @@ for _, event in ipairs(events) do
   local word = event.call and in_the_way(event)
   local counted = word and behind[event.call.waits and 'wait' or 'now'][word] or event.name
   redis.call('HINCRBY', counts, counted, 1)
-  if event.example then note_example(counted, { event.key, event.example }) end
+  note_example(counted, { event.key, word and '' or event.example })
   if event.call and not word then take(event) end
   mark(event.marks)
 end

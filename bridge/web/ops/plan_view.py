@@ -1,11 +1,12 @@
 """A replay of many in words, for a page. Pure but for the addresses."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bridge.concealing import Concealer
 from bridge.foreseeing import Effect
-from bridge.ledger import Plan, State
+from bridge.ledger import Plan, State, Tally
 from bridge.model import Status
 from bridge.progress import show_speed
 from bridge.stepping import ITSELF
@@ -30,6 +31,20 @@ MEANINGS = {
     State.CANCELLED: "no more events are put in; what was left stays as it was",
 }
 
+_GROUPS: tuple[tuple[str, str, Callable[[Effect], bool]], ...] = (
+    ("Put in", "acting", lambda effect: effect.acts),
+    ("Passed over", "idle", lambda effect: not effect.acts and effect is not Effect.IMPOSSIBLE),
+    ("Could not be replayed", "idle", lambda effect: effect is Effect.IMPOSSIBLE),
+)
+_CHANGES = {
+    (None, State.COUNTING): "planned",
+    (State.PLANNED, State.COUNTING): "to be counted again",
+    (State.COUNTING, State.PLANNED): "counted",
+    (State.PLANNED, State.RUNNING): "begun",
+    (State.PAUSED, State.RUNNING): "resumed",
+}
+"""How a change of state is told, where the new state's name does not."""
+
 _KINDS = {State.FINISHED: "good", State.CANCELLED: "doubtful", State.PAUSED: "doubtful"}
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 
@@ -50,7 +65,7 @@ class PlanView:
         conceal = Concealer()
         return cls(
             plan=plan,
-            title=conceal.theirs(plan.name) or "Replay without a name yet",
+            title=conceal.theirs(plan.name) or "A plan without a name",
             written=conceal.theirs(plan.written),
             like=LIKE[plan.state].value,
             meaning=MEANINGS[plan.state],
@@ -88,8 +103,10 @@ class PlanView:
         return self.plan.standing.get(Status.FAILED, 0)
 
 
-def acts(effect: str) -> bool:
-    return Effect(effect).acts
+def groups_of(tallies: Sequence[Tally]) -> list[tuple[str, str, list[tuple[str, int]]]]:
+    """What a plan was counted to do, under the word for what is done with such events, and how that looks."""
+    groups = [(head, kind, [(tally.kind, tally.count) for tally in tallies if belongs(Effect(tally.effect))]) for head, kind, belongs in _GROUPS]
+    return [group for group in groups if group[2]]
 
 
 def lasting(span: timedelta | None) -> str:
@@ -106,12 +123,9 @@ def lasting(span: timedelta | None) -> str:
 
 def moments_of(plan: Plan) -> list[dict[str, object]]:
     """Its history, the newest first, as the timeline takes it."""
-    return [
-        {
-            "at": change.at,
-            "title": f"{change.state} by {change.by}" if change.by != ITSELF else str(change.state),
-            "detail": Concealer().theirs(change.note),
-            "kind": _KINDS.get(change.state, ""),
-        }
-        for change in reversed(plan.history)
-    ]
+    moments = []
+    for before, change in zip((None, *plan.history), plan.history, strict=False):
+        word = _CHANGES.get((before.state if before else None, change.state), change.state.value)
+        by = f" by {change.by}" if change.by != ITSELF else ""
+        moments.append({"at": change.at, "title": f"{word}{by}", "detail": Concealer().theirs(change.note), "kind": _KINDS.get(change.state, "")})
+    return moments[::-1]

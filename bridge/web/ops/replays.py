@@ -15,7 +15,7 @@ from bridge.planning import LONGEST_NAME, Planning
 from bridge.progress import FAST, Glance, Progress, show_speed
 from bridge.replaying import Mode
 from bridge.web.access import operator
-from bridge.web.ops.plan_view import PlanView, acts, lasting, moments_of
+from bridge.web.ops.plan_view import PlanView, groups_of, lasting, moments_of
 from bridge.web.ops.rows import Row, row
 from bridge.wiring import Services
 
@@ -46,8 +46,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
     """The list, the form, one replay, and what can be done to it."""
     pages = ReplayPages(services)
     blueprint.add_app_template_filter(lasting, "time_span")
-    blueprint.add_app_template_test(acts, "acting")
-    blueprint.add_app_template_test(lambda effect: not acts(effect), "idle")
+    blueprint.add_app_template_filter(lambda text: f"{text[:1].upper()}{text[1:]}", "capital")
     blueprint.add_url_rule("/replays", "replays", pages.show_all)
     blueprint.add_url_rule("/replays", "replays_plan", pages.plan, methods=["POST"])
     blueprint.add_url_rule("/replays/new", "replays_new", pages.new)
@@ -118,7 +117,7 @@ class ReplayPages:
             rows=[row(entry) for entry in glance.newest] if glance else [],
             refused=refused.message if refused else "",
             modes=MODES,
-            mode=_mode(request.values.get("mode", "")),
+            chosen=_mode(request.values.get("mode", "")),
         )
 
     def _page(self, progress: Progress, refused: Unusable | None = None) -> str:
@@ -129,6 +128,7 @@ class ReplayPages:
             view=PlanView.of(plan),
             modes=MODES,
             moments=moments_of(plan),
+            groups=groups_of(progress.tallies),
             examples=self._examples(progress),
             alone=plan.state in {"counting", "running"} and not queue.workers(self._services.redis),
             refused=refused.message if refused else "",

@@ -67,6 +67,7 @@ def test_the_filter_is_looked_at_before_anything_is_planned(many):
 
     assert "5 events match now" in page.text
     assert page.field("q") == "status:ignored"
+    assert "callbridge live" in page.text
     assert many.services.planning.plans.all() == []
     assert "2813322569" not in page.html
     assert "<b>Doe" not in page.html
@@ -179,7 +180,7 @@ def test_it_can_be_paused_resumed_and_cancelled_and_what_cannot_be_done_says_why
     assert refused.status_code == 422
     assert "It is cancelled." in mended.read(refused).text
     acts = mended.services.audit.of([f"plan:{plan_id}"])
-    assert [(act.by, act.what.split()[0]) for act in acts] == [("anna", word) for word in ("cancelled", "had", "paused", "had", "planned")]
+    assert [(act.by, act.what.split()[0]) for act in acts] == [("anna", word) for word in ("cancelled", "resumed", "paused", "began", "planned")]
 
 
 def test_what_failed_in_it_becomes_a_plan_of_its_own(mended):
@@ -239,3 +240,12 @@ def test_no_page_has_anything_inline(mended):
     plan_id = running(mended)
     for path in ("/ops/replays", "/ops/replays/new", f"/ops/replays/{plan_id}"):
         assert mended.get(path, q="source:zapier").inline == []
+
+
+def test_one_that_was_discarded_before_it_ran_says_what_it_would_have_done(mended):
+    plan_id = planned(mended)
+    page = mended.get(mended.post(f"/ops/replays/{plan_id}/cancel").headers["Location"])
+
+    assert "It was discarded before anything was replayed." in page.text
+    assert "What it would have done" in page.text
+    assert mended.services.planning.progress(plan_id).document()["left"] == 6
