@@ -19,6 +19,7 @@ from bridge.ledger import (
     DoNotCallList,
     Issues,
     Ledger,
+    Plans,
     Retention,
     Search,
     Sessions,
@@ -34,10 +35,12 @@ from bridge.model import Rate
 from bridge.operating import Operating
 from bridge.operators import Operators
 from bridge.ordering import Ordering
+from bridge.planning import Planning
 from bridge.replaying import Replaying
 from bridge.sources import kinds
 from bridge.sources.base import Source
 from bridge.spool import Spool
+from bridge.stepping import Stepping
 from bridge.timeline import Timelines
 
 
@@ -64,6 +67,8 @@ class Services:
     timelines: Timelines
     operating: Operating
     measuring: Measuring
+    planning: Planning
+    stepping: Stepping
     operators: Operators
     sessions: Sessions
     throttle: Throttle
@@ -79,6 +84,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
     search = Search(redis)
+    finder, plans = Finder(ledger, search, policy.regions), Plans(redis, ledger.retention)
     operating = Operating(
         replaying=Replaying(ingest, config.calls_api.crm_params.value),
         ordering=ordering,
@@ -100,13 +106,15 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         ordering=ordering,
         spool=spool,
         search=search,
-        finder=Finder(ledger, search, policy.regions),
+        finder=finder,
         explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
         timelines=Timelines(
             ledger=ledger, search=search, audit=operating.audit, list=ordering.list, marks=StopMarks(redis), rules=policy.rules, clock=clock
         ),
         operating=operating,
         measuring=measuring(config, redis, spool),
+        planning=Planning(plans=plans, finder=finder, audit=operating.audit, digest=policy.digest, clock=clock),
+        stepping=Stepping(plans=plans, finder=finder, replaying=operating.replaying, clock=clock),
         totals=Totals(redis),
         switches=operating.switches,
         issues=operating.issues,

@@ -10,14 +10,14 @@ from typing import cast
 from flask import Blueprint, Flask
 
 from bridge.durability import Durability
-from bridge.web.ops import acting, assets, entrance, event, searching, start
+from bridge.web.ops import acting, assets, entrance, event, replays, searching, start
 from bridge.web.ops.cookies import Cookies
 from bridge.web.ops.forms import sign_forms
 from bridge.web.ops.frame import Frame
 from bridge.web.ops.guard import Guard
 from bridge.wiring import Services
 
-PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (acting.add, assets.add, entrance.add, event.add, start.add, searching.add)
+PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (acting.add, assets.add, entrance.add, event.add, replays.add, start.add, searching.add)
 """What adds routes; the order does not matter."""
 
 
