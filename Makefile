@@ -33,6 +33,8 @@ audit: .venv/test ## known vulnerabilities among the dependencies; blocks nothin
 	else echo "audit: no known vulnerabilities"; fi
 
 pytest: .venv/test ## the tests, with coverage
+	@for name in "$${CHROMIUM:-chromium}" chromium-browser google-chrome none; do command -v "$$name" >/dev/null && break; done; \
+	test "$$name" != none || echo "the pages are not tried in a browser, since there is none: apt-get install chromium, or set CHROMIUM=/path/to/one"
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q --numprocesses $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist load --maxschedchunk 4 --durations 15
 	$(BIN)/coverage combine --quiet

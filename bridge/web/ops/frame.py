@@ -14,7 +14,7 @@ from bridge.phones import mask
 from bridge.web.ops import charts
 from bridge.web.ops.assets import address
 from bridge.web.ops.cookies import THEME
-from bridge.web.ops.words import MEANINGS, exactly, relatively
+from bridge.web.ops.words import MEANINGS, exactly, figure, relatively
 from bridge.wiring import Services
 
 
@@ -54,6 +54,7 @@ class Frame:
         blueprint.app_context_processor(self._context)
         blueprint.add_app_template_filter(lambda moment: relatively(moment, self._services.clock()), "relatively")
         blueprint.add_app_template_filter(exactly, "exactly")
+        blueprint.add_app_template_filter(figure, "figure")
         blueprint.add_app_template_filter(mask, "masked")
         blueprint.add_app_template_filter(lambda status: MEANINGS[Status(status)], "meaning")
         blueprint.add_app_template_global(charts.bars, "bars")

@@ -40,3 +40,8 @@ def relatively(moment: datetime, now: datetime) -> str:
 def exactly(moment: datetime) -> str:
     """``2026-11-23 08:40:00 UTC``."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def figure(number: float) -> str:
+    """``1,234,567``, and no more places behind the point than it has."""
+    return f"{number:,.10g}"
