@@ -1,7 +1,7 @@
 """The contract between the bridge and one CRM, on one screen. A new CRM is one file beside this one.
 
 An adapter is pure: it is given bytes and ``now`` and gives values back. It does no I/O, reads no clock, knows no other
-adapter, and imports nothing of the bridge but errors, keys, model, phones and signing (and expressions, where users map),
+adapter, and imports nothing of the bridge but errors, keys, model, phones, quantities and signing (and expressions, where users map),
 and of this package ``bodies``, ``values``, where the CRM's tokens expire ``oauth``, and where senders write as they like ``shapes``.
 """
 
@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Sec
 from bridge.errors import LookupFailed, Refusal, Unreadable, Unverified
 from bridge.model import Contact, Delivery, Event, HttpRequest, HttpResponse, Prospect, Rate, Receipt, Reply, Unparsed, unique
 from bridge.phones import to_e164
+from bridge.quantities import Duration
 from bridge.signing import any_equal
 from bridge.sources.values import credentials, retry_after, spellings, text
 
@@ -82,6 +83,13 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        msg = "must be longer than nothing"
+        raise ValueError(msg)
+    return value
+
+
 OneOrMore = BeforeValidator(_as_list)
 """Before a setting that is a list: one value may stand without its brackets."""
 
@@ -89,6 +97,7 @@ ApiBase = Annotated[str, AfterValidator(_address)]
 """Where look-ups go. Never taken from a body: whoever can send one could have the token sent anywhere."""
 
 Region = Annotated[str, AfterValidator(_region)]
+Patience = Annotated[Duration, AfterValidator(_positive)]
 Secrets = Annotated[tuple[SecretStr, ...], OneOrMore]
 
 
@@ -102,6 +111,7 @@ class SourceSettings(BaseModel):
     api_token: SecretStr | None = None
     region: Region | None = None
     insecure: bool = False
+    silence: Patience | None = None
 
 
 class Source(ABC):
