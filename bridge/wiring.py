@@ -31,6 +31,7 @@ from bridge.model import Rate
 from bridge.operating import Operating
 from bridge.operators import Operators
 from bridge.ordering import Ordering
+from bridge.overseeing import Overseer
 from bridge.replaying import Replaying
 from bridge.sources import kinds
 from bridge.sources.base import Source
@@ -58,6 +59,7 @@ class Services:
     finder: Finder
     explainer: Explainer
     operating: Operating
+    overseer: Overseer
     operators: Operators
     sessions: Sessions
     throttle: Throttle
@@ -84,6 +86,8 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         sources=tuple(config.sources),
         clock=clock,
     )
+    totals = Totals(redis)
+    overseer = Overseer(config=config, ledger=ledger, totals=totals, switches=operating.switches, issues=operating.issues, spool=spool)
     return Services(
         config=config,
         redis=redis,
@@ -97,7 +101,8 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         finder=Finder(ledger, search, policy.regions),
         explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
         operating=operating,
-        totals=Totals(redis),
+        overseer=overseer,
+        totals=totals,
         switches=operating.switches,
         issues=operating.issues,
         audit=operating.audit,

@@ -1,5 +1,6 @@
 """Failures of one kind, counted together: written by the scripts when an event fails, and called open, acknowledged or resolved by operators."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -50,15 +51,10 @@ class Issues:
         """The one seen last first."""
         with available():
             found: Any = self._redis.zrevrange(layout.ISSUES, 0, most - 1)
-        return [issue for name in map(str, found) if (issue := self.one(name))]
+        return self._known([str(name) for name in found])
 
     def one(self, fingerprint: str) -> KnownIssue | None:
-        with available():
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.hgetall(layout.issue(fingerprint))
-            pipeline.zcard(layout.by(f"issue:{fingerprint}"))
-            row, failed = pipeline.execute()
-        return _read(fingerprint, row, failed) if row else None
+        return next(iter(self._known([fingerprint])), None)
 
     def change(self, fingerprint: str, state: State, by: str, now: datetime) -> bool:
         """Whether there is such an issue."""
@@ -67,6 +63,15 @@ class Issues:
                 return False
             self._redis.hset(layout.issue(fingerprint), mapping={"state": state.value, "by": by, "changed": to_ms(now)})
         return True
+
+    def _known(self, fingerprints: Sequence[str]) -> list[KnownIssue]:
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for name in fingerprints:
+                pipeline.hgetall(layout.issue(name))
+                pipeline.zcard(layout.by(f"issue:{name}"))
+            rows = pipeline.execute() if fingerprints else []
+        return [_read(name, row, failed) for name, row, failed in zip(fingerprints, rows[::2], rows[1::2], strict=True) if row]
 
 
 def _read(fingerprint: str, row: dict[str, str], failed: int) -> KnownIssue:
