@@ -8,6 +8,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ _WHY_NOT = {
     Status.DONE: "it is done: a replay would change nothing",
     "forgotten": "its record was removed when its retention ended",
 }
+PLATFORM_REPEATS = timedelta(hours=24)
+_REFUSES = "The platform refuses the same number with the same payload within 24 h: then it will say so, and nobody is called"
 _AGAIN = re.compile(r".*~again-[0-9a-f]{8}")
 
 
@@ -61,12 +64,14 @@ class Replaying:
         if mode is Mode.REQUEST and entry.request is None:
             return plainly(Effect.IMPOSSIBLE, "it never sent a request that could be sent again", "never sent a request")
         again = self._read_again(entry)
-        if isinstance(again, str):
-            return plainly(Effect.IMPOSSIBLE, again, again)
-        if isinstance(again, list):
-            return self._would_read(again)
-        event = self._as_new(again.event, "~again-00000000") if mode is Mode.AGAIN else again.event
-        return self._foreseen(entry, event, mode)
+        if not isinstance(again, NewEntry):
+            return plainly(Effect.IMPOSSIBLE, again, again) if isinstance(again, str) else self._would_read(again)
+        return self._foreseen_again(entry, again.event) if mode is Mode.AGAIN else self._foreseen(entry, again.event, mode)
+
+    def _foreseen_again(self, entry: Entry, event: Event) -> Foreseen:
+        seen = self._foreseen(entry, self._as_new(event, "~again-00000000"), Mode.AGAIN)
+        lately = entry.ended_at is not None and self.ingest.clock() - entry.ended_at < PLATFORM_REPEATS
+        return replace(seen, told=f"{seen.told}. {_REFUSES}") if lately and entry.jobs and seen.effect is Effect.CALL else seen
 
     def replay(self, entry: Entry, mode: Mode = Mode.RULES, part_of: str | None = None) -> Replayed:
         """Have one event decided again. ``part_of``: the replay of many that it belongs to."""

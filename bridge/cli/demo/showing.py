@@ -45,6 +45,7 @@ def show_next_steps(console: Console, stage: Stage) -> None:
     )
     console.print("\n[bold]It stays up. Try:[/]\n")
     steps = (
+        ("the pages for operators; the token is demo-operators-token", f"{stage.url}/ops/"),
         ("the simulated platform and its calls", f"{stage.simulator}/simulator/"),
         ("is the bridge ready, and how durable is what it accepts", f"{stage.url}/readyz"),
         ("send a lead yourself; paste it twice, and one call is made", curl),
