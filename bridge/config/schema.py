@@ -67,6 +67,12 @@ def _phone(value: Any) -> str:
     return phone
 
 
+def _token(value: SecretStr) -> SecretStr:
+    if not _NO_BLANKS.fullmatch(value.get_secret_value()):
+        raise ValueError("a token is made of letters, digits and signs on an English keyboard, without blanks: it travels in a header of HTTP")
+    return value
+
+
 def _size(value: Any) -> int:
     match = _SIZE.fullmatch(str(value).strip())
     if not match or int(match[1]) == 0:
@@ -118,6 +124,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+Token = Annotated[Secret, AfterValidator(_token)]
 Span = Annotated[Duration, AfterValidator(_positive)]
 
 
@@ -153,8 +160,8 @@ class ServerSettings(_Section):
 
     bind: str = Field(default="127.0.0.1:8000", description="host:port to listen on; $PORT overrides the port")
     public_url: WebAddress | None = Field(default=None, description="the address as the CRM sees it; a CRM that signs the URL signs this one")
-    ops_token: Secret | None = Field(default=None, description="opens the doors for operators; they are closed without it")
-    operators: Mapping[Name, Secret] = Field(default={}, description="operators by name, each with a token of his own; opens the same doors")
+    ops_token: Token | None = Field(default=None, description="opens the doors for operators; they are closed without it")
+    operators: Mapping[Name, Token] = Field(default={}, description="operators by name, each with a token of his own; opens the same doors")
     trusted_proxies: int = Field(default=0, ge=0, le=10, description="how many proxies in front are believed about the client's address and scheme")
     max_body: Size = Field(default=1024**2, description="the largest body taken, in bytes; larger ones are answered 413")
 

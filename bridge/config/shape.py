@@ -69,6 +69,9 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _is_secret(annotation: Any) -> bool:
+    """Itself or each of a list; what a mapping holds is looked at under its names, which are none."""
+    if get_origin(annotation) is Mapping:
+        return False
     return annotation is SecretStr or any(_is_secret(argument) for argument in get_args(annotation))
 
 

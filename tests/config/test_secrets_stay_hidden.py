@@ -46,6 +46,11 @@ def write(tmp_path):
         "server: {ops_token: {SECRET: x}}",
         "server: {ops_token: [SECRET]}",
         "server: {ops_token: SECRET, bind: SECRET}",
+        "server: {operators: {SECRET: x, a: {SECRET: x}}}",
+        "server: {operators: {'@': SECRET, a: [SECRET]}}",
+        "server: {operators: SECRET}",
+        "server: {operators: [SECRET]}",
+        "server: {ops_token: SECRET, operators: {a: SECRET, b: SECRET}}",
         "redis: {url: 'http://:SECRET@localhost'}",
         "redis: {url: 'redis://:SECRET@[x'}",
         "redis: {url: ['redis://:SECRET@localhost']}",
@@ -104,7 +109,8 @@ def test_a_variable_that_does_not_fit_is_told_as_it_is_written(write):
 
 def test_no_repr_shows_a_secret_or_a_phone_number(write):
     text = (
-        f"server: {{ops_token: {SECRET}}}\nredis: {{url: 'redis://:{SECRET}@localhost'}}\ncampaigns: {{a: {{token: {SECRET}}}}}\n"
+        f"server: {{ops_token: {SECRET}, operators: {{anna: {SECRET}2}}}}\nredis: {{url: 'redis://:{SECRET}@localhost'}}\n"
+        f"campaigns: {{a: {{token: {SECRET}}}}}\n"
         f"sources: {{s: {{kind: hubspot, secret: [{SECRET}, {SECRET}], api_token: {SECRET}}}}}\nallowlist: ['+16500000000']\n"
     )
 
