@@ -23,6 +23,9 @@ SPREAD = timedelta(minutes=5)
 
 ZONE_RECHECK = timedelta(hours=12)
 
+OUTSIDE_HOURS, STOP_MARK, SAME_FACT = "outside call hours", "stop mark", "same fact as"
+"""How the reasons of these kinds begin: whoever tells them again in other words knows them by it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -95,9 +98,9 @@ def said_no(word: str, by: str, at: datetime | None = None, scope: str = "") -> 
         since = f"{f'{told}, ' if told else ''}since {iso(from_ms(kept['added']))}"
         return f"do-not-call: the number is on the list ({since}); `callbridge do-not-call remove` takes it off"
     if word == "stopped":
-        return f"stop mark: {by} says that calls on facts this old are not wanted any more; a newer event of this person may call again"
+        return f"{STOP_MARK}: {by} says that calls on facts this old are not wanted any more; a newer event of this person may call again"
     if word == "told":
-        return f"same fact as {by}"
+        return f"{SAME_FACT} {by}"
     if word == "paused":
         return _paused(scope, by)
     when = f" at {iso(at)}" if at else ""
@@ -183,7 +186,7 @@ def _outside_hours(call: Call, command: CallCommand, event: Event, policy: Polic
         return _Judgement(Status.FAILED, f"call hours {call_hours.show(call.hours)} never come in {names} at once: widen them", command)
     spread = opening + _spread(event)
     due = spread if call_hours.next_opening(call.hours, where, spread) == spread else opening  # a window may be shorter than the spread
-    return _Judgement(Status.WAITING, f"outside call hours: waits for {call_hours.show(call.hours)} in {names}", command, due)
+    return _Judgement(Status.WAITING, f"{OUTSIDE_HOURS}: waits for {call_hours.show(call.hours)} in {names}", command, due)
 
 
 def _spread(event: Event) -> timedelta:

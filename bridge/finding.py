@@ -1,16 +1,19 @@
 """The use case of looking for events: what somebody wrote becomes indexes of the ledger. Pages, API and command line call this."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.filters import Filter
 from bridge.keys import event_key
 from bridge.ledger import Cursor, Ledger, Page, Search, Wanted
-from bridge.model import OPERATOR, Entry, unique
+from bridge.model import OPERATOR, Entry, Status, unique
 from bridge.phones import mask, to_e164
 from bridge.terms import terms_of, words_of
 
 PAGE = 50
+
+_COUNTED = 200
 
 _FEWEST_DIGITS = 7
 _NOTHING = ("by:nothing",)
@@ -18,10 +21,14 @@ _NOTHING = ("by:nothing",)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page, and in a few words what the free text was taken for (``the phone number +165…00``); empty where there was none."""
+    """A page, and in a few words what the free text was taken for (``the phone number +165…00``); empty where there was none.
+
+    ``named``: the events were named one by one, by key or id.
+    """
 
     page: Page
     understood: str = ""
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,17 @@ class Finder:
         terms = self.terms(sought)
         if terms.keys is not None:
             entries = [entry for entry in self.search.entries(terms.keys) if self._fits(entry, terms.wanted)]
-            return Found(Page(tuple(entries)), terms.understood)
+            return Found(Page(tuple(entries)), terms.understood, named=True)
         return Found(self.search.page(terms.wanted, size, after), terms.understood)
+
+    def counts(self, sought: Filter) -> dict[Status, int] | None:
+        """How many events of each status there are, whichever of them is asked for; None where that would take a look at too many."""
+        anyhow = replace(sought, status=())
+        if anyhow.is_empty:
+            return self.search.counts()
+        page = self.page(anyhow, size=_COUNTED).page
+        found = Counter(entry.status for entry in page.entries)
+        return None if page.next else {status: found[status] for status in Status}
 
     def terms(self, sought: Filter) -> Sought:
         """The filter as the ledger is asked for it. ``keys`` where events were named one by one."""

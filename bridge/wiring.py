@@ -22,6 +22,7 @@ from bridge.ledger import (
     Retention,
     Search,
     Sessions,
+    StopMarks,
     Switches,
     Throttle,
     Totals,
@@ -36,6 +37,7 @@ from bridge.replaying import Replaying
 from bridge.sources import kinds
 from bridge.sources.base import Source
 from bridge.spool import Spool
+from bridge.timeline import Timelines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Services:
     asks: Asks
     finder: Finder
     explainer: Explainer
+    timelines: Timelines
     operating: Operating
     overseer: Overseer
     operators: Operators
@@ -100,6 +103,9 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         search=search,
         finder=Finder(ledger, search, policy.regions),
         explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
+        timelines=Timelines(
+            ledger=ledger, search=search, audit=operating.audit, list=ordering.list, marks=StopMarks(redis), rules=policy.rules, clock=clock
+        ),
         operating=operating,
         overseer=overseer,
         totals=totals,

@@ -8,6 +8,8 @@ from bridge.ledger.do_not_call import DoNotCallList as DoNotCallList
 from bridge.ledger.do_not_call import Unwanted as Unwanted
 from bridge.ledger.issues import Issues as Issues
 from bridge.ledger.issues import KnownIssue as KnownIssue
+from bridge.ledger.marks import StopMark as StopMark
+from bridge.ledger.marks import StopMarks as StopMarks
 from bridge.ledger.records import Beginning as Beginning
 from bridge.ledger.records import Blocked as Blocked
 from bridge.ledger.records import CallGate as CallGate

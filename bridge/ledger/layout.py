@@ -100,6 +100,10 @@ def ref(qualified: str) -> str:
     return f"{PREFIX}ref:{qualified}"
 
 
+def mark(qualified: str) -> str:
+    return f"{PREFIX}mark:{qualified}"
+
+
 def pace(name: str) -> str:
     return f"{PREFIX}pace:{name}"
 

@@ -238,6 +238,15 @@ class Ledger:
             rows: list[Any] = [row for lane in layout.LANES for row in self.redis.zrange(layout.due(lane), 0, -1, withscores=True)]
         return {key: from_ms(at) for key, at in rows}
 
+    def next_look(self, key: str) -> datetime | None:
+        """When somebody looks at an event next; None when it is finished."""
+        with available():
+            pipeline = self.redis.pipeline(transaction=False)
+            for lane in layout.LANES:
+                pipeline.zscore(layout.due(lane), key)
+            found = [at for at in pipeline.execute() if at is not None]
+        return from_ms(found[0]) if found else None
+
     def check_writable(self) -> None:
         with available():
             self.redis.set(layout.WRITABLE, 1, px=60_000)

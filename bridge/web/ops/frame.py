@@ -34,7 +34,7 @@ class Banner:
     kind: str = "doubtful"
 
 
-LINKS: tuple[Link, ...] = (Link("Start", "ops.start"),)
+LINKS: tuple[Link, ...] = (Link("Start", "ops.start"), Link("Events", "ops.events"))
 
 BANNERS: tuple[Callable[[Services], Banner | None], ...] = ()
 """Asked for every page, so each must be quick: one read of the ledger at most."""
