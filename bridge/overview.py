@@ -56,9 +56,15 @@ class Noted:
         return Snapshot(moment, {}, {}) if snapshot is None and young else snapshot
 
 
+SENT = ("call", "cancel")
+"""The attempts that are counted: the requests to the platform that change something there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """How often what happened. ``took``: calls by the seconds within which they were made, counted once, under the shortest."""
+    """How often what happened. ``attempts`` by what came of them; ``took``: calls by the seconds within which they were made, counted once,
+    under the shortest.
+    """
 
     accepted: int = 0
     duplicates: int = 0
@@ -177,7 +183,7 @@ def figures(grown: Mapping[str, int], source: str | None = None, campaign: str |
     found: dict[str, Counter[Any]] = {"accepted": Counter(), "duplicates": Counter(), "finished": Counter(), "attempts": Counter(), "took": Counter()}
     for name, more in grown.items():
         what, *labels = name.split("|")
-        if what in found and _belongs(what, labels, source, campaign):
+        if what in found and (what != "attempts" or labels[1] in SENT) and _belongs(what, labels, source, campaign):
             found[what][_seconds(labels[-1]) if what == "took" else labels[-1]] += more
     came = {what: found.pop(what).total() for what in ("accepted", "duplicates")}
     return Figures(accepted=came["accepted"], duplicates=came["duplicates"], **found)

@@ -19,6 +19,7 @@ from bridge.ledger import (
     DoNotCallList,
     Issues,
     Ledger,
+    Refusals,
     Retention,
     Search,
     Sessions,
@@ -58,6 +59,7 @@ class Services:
     issues: Issues
     audit: Audit
     asks: Asks
+    refusals: Refusals
     finder: Finder
     explainer: Explainer
     timelines: Timelines
@@ -113,6 +115,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         issues=operating.issues,
         audit=operating.audit,
         asks=operating.asks,
+        refusals=Refusals(redis),
         operators=operators(config),
         sessions=Sessions(redis),
         throttle=Throttle(redis),

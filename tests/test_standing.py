@@ -16,7 +16,17 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EMPTY = Sample(0, None, ())
 WELL = Standing(at=NOW, statuses={}, samples=dict.fromkeys(HELD, EMPTY), workers=1)
 ISSUE = KnownIssue(
-    fingerprint="f1", source="crm", campaign="welcome", cause="c", reason="r", sample="crm:1", count=9, failed=4, first=NOW, last=NOW, state=State.OPEN
+    fingerprint="f1",
+    source="crm",
+    campaign="welcome",
+    cause="c",
+    reason="r",
+    sample="crm:1",
+    count=9,
+    failed=4,
+    first=NOW,
+    last=NOW,
+    state=State.OPEN,
 )
 
 

@@ -20,6 +20,8 @@ from bridge.ledger.records import NewEntry as NewEntry
 from bridge.ledger.records import Record as Record
 from bridge.ledger.records import Retention as Retention
 from bridge.ledger.records import call_gate as call_gate
+from bridge.ledger.refusals import Refusals as Refusals
+from bridge.ledger.refusals import RefusedRequest as RefusedRequest
 from bridge.ledger.sampling import Sample as Sample
 from bridge.ledger.sampling import Sampling as Sampling
 from bridge.ledger.search import Cursor as Cursor

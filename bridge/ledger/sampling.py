@@ -17,11 +17,12 @@ MOST = 150
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One event: why it is where it is, and whose it is; ``campaign`` is empty before one is known."""
+    """One event: why it is where it is, and whose it is; ``campaign`` and ``rule`` are empty before they are known."""
 
     key: str
     reason: str
     campaign: str
+    rule: str = ""
 
     @property
     def source(self) -> str:
@@ -63,9 +64,9 @@ class Sampling:
             pipeline.zrange(layout.by(f"status:{status}"), first, last)
         keys = [(status, key) for (status, *_), found in zip(places, pipeline.execute(), strict=True) for key in found]
         for _, key in keys:
-            pipeline.hmget(layout.event(key), "reason", "campaign")
+            pipeline.hmget(layout.event(key), "reason", "campaign", "rule")
         rows = pipeline.execute() if keys else []
-        found = [(status, Held(key, row[0], row[1] or "")) for (status, key), row in zip(keys, rows, strict=True) if row[0] is not None]
+        found = [(status, Held(key, row[0], row[1] or "", row[2] or "")) for (status, key), row in zip(keys, rows, strict=True) if row[0] is not None]
         return {status: tuple(each for other, each in found if other is status) for status in totals}
 
 

@@ -10,14 +10,25 @@ from typing import cast
 from flask import Blueprint, Flask
 
 from bridge.durability import Durability
-from bridge.web.ops import assets, entrance, searching, start
+from bridge.web.ops import assets, campaigns, entrance, history, issues, searching, sources, start, switches, unwanted
 from bridge.web.ops.cookies import Cookies
 from bridge.web.ops.forms import sign_forms
 from bridge.web.ops.frame import Frame
 from bridge.web.ops.guard import Guard
 from bridge.wiring import Services
 
-PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (assets.add, entrance.add, start.add, searching.add)
+PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (
+    assets.add,
+    entrance.add,
+    start.add,
+    searching.add,
+    issues.add,
+    sources.add,
+    campaigns.add,
+    switches.add,
+    unwanted.add,
+    history.add,
+)
 """What adds routes; the order does not matter."""
 
 

@@ -126,7 +126,7 @@ def stacked(series: Sequence[Series], figures: Sequence[tuple[str, Sequence[floa
 
 def round_top(most: float) -> float:
     """The next figure that is easily halved: 1, 2, 4, 6, 10, 20, 40, 60, 100 …"""
-    power = 10 ** max(0, len(str(int(most))) - 1)
+    power = float(10 ** max(0, len(str(int(most))) - 1))
     return next(step * power for step in (1, 2, 4, 6, 10) if step * power >= most)
 
 

@@ -16,7 +16,7 @@ _FAST = ((1.0, "within a second"), (10.0, "10 s"), (60.0, "a minute"), (1800.0, 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One chart: ``narrowed`` says of which choice it is told; ``source`` or ``campaign`` where it cannot be told of the other."""
+    """One chart, and what its figures count."""
 
     title: str
     unit: str
@@ -38,7 +38,7 @@ _CAME = (Series("new", "tone-new"), Series("received before", "tone-faint"))
 _ENDED = (Series("done", "tone-good"), Series("suppressed", "tone-calm"), Series("ignored", "tone-faint"), Series("failed", "tone-bad"))
 _SPEEDS = tuple(Series(name, f"tone-{number}") for number, (_, name) in enumerate(_FAST, 1))
 _OUTCOMES = (Series("taken", "tone-good"), Series("not now", "tone-faint"), Series("no answer", "tone-doubtful"), Series("refused", "tone-bad"))
-_MEANT = {"made": 0, "not_now": 1, "unknown": 2}
+_MEANT = {"made": 0, "duplicated": 0, "not_now": 1, "not sent": 1, "unknown": 2}
 """Where an attempt's outcome belongs in that list; whatever is not named was refused."""
 
 
