@@ -152,7 +152,8 @@ def _in_doubt(now: Standing) -> Iterator[Remark]:
 
 def _quiet(now: Standing) -> Iterator[Remark]:
     for silence in now.silent:
-        told = f"{silence.source} has delivered nothing for {told_duration(now.at - silence.since)}; {told_duration(silence.limit)} would be usual."
+        apart, limit = told_duration(now.at - silence.since), told_duration(silence.limit)
+        told = f"{silence.source} has delivered nothing for {apart}, which is longer than {limit}."
         yield Remark("doubtful", "source", told, silence.source)
 
 

@@ -105,8 +105,8 @@ class Stack:
 
     @property
     def ticks(self) -> list[str]:
-        """Labels for the foot: five at most, evenly apart."""
-        labels = [column.label for column in self.columns]
+        """Labels for the foot: five at most, evenly apart, without what stands behind a comma."""
+        labels = [column.label.partition(",")[0] for column in self.columns]
         return labels if len(labels) <= _TICKS else [labels[place * (len(labels) - 1) // (_TICKS - 1)] for place in range(_TICKS)]
 
 

@@ -16,21 +16,22 @@ _FAST = ((1.0, "within a second"), (10.0, "10 s"), (60.0, "a minute"), (1800.0, 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One chart, and what its figures count."""
+    """One chart and what its figures count; ``totals`` are those of the whole stretch, whether it is known when or not."""
 
     title: str
     unit: str
     stack: Stack
+    totals: tuple[float, ...]
 
 
 def plots(overview: Overview, source: str | None, campaign: str | None) -> list[Plot]:
     """What can be told of the choice: calls are a campaign's, deliveries a source's."""
-    made = [Plot("What became of events", "events", _stack(overview, _ENDED, _ended))]
+    made = [_plot("What became of events", "events", overview, _ENDED, _ended)]
     if campaign is None:
-        made.insert(0, Plot("What came in", "events", _stack(overview, _CAME, lambda found: (found.accepted, found.duplicates))))
+        made.insert(0, _plot("What came in", "events", overview, _CAME, lambda found: (found.accepted, found.duplicates)))
     if source is None:
-        made.append(Plot("How soon calls were made", "calls", _stack(overview, _SPEEDS, speeds)))
-    made.append(Plot("Requests sent, and what came of them", "requests", _stack(overview, _OUTCOMES, _outcomes)))
+        made.append(_plot("How soon calls were made", "calls", overview, _SPEEDS, speeds))
+        made.append(_plot("Requests sent, and what came of them", "requests", overview, _OUTCOMES, _outcomes))
     return made
 
 
@@ -42,9 +43,10 @@ _MEANT = {"made": 0, "duplicated": 0, "not_now": 1, "not sent": 1, "unknown": 2}
 """Where an attempt's outcome belongs in that list; whatever is not named was refused."""
 
 
-def _stack(overview: Overview, series: Sequence[Series], values: Callable[[Figures], Sequence[float]]) -> Stack:
+def _plot(title: str, unit: str, overview: Overview, series: Sequence[Series], values: Callable[[Figures], Sequence[float]]) -> Plot:
     form = _LABELS[overview.stretch]
-    return stacked(series, [(f"{slot.at.astimezone(UTC):{form}}", values(slot.figures) if slot.figures else None) for slot in overview.slots])
+    columns = [(f"{slot.at.astimezone(UTC):{form}}", values(slot.figures) if slot.figures else None) for slot in overview.slots]
+    return Plot(title, unit, stacked(series, columns), tuple(values(overview.whole)))
 
 
 def _ended(found: Figures) -> Sequence[float]:

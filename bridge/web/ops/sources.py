@@ -135,7 +135,8 @@ class SourcePages:
         ]
 
     def _shown(self, refused: RefusedRequest) -> Shown:
-        delivery, conceal = restored(refused.record), Concealer()
+        delivery = restored(refused.record)
+        conceal = Concealer(times=(delivery.received_at,))
         head = "\n".join([f"{delivery.method} {delivery.url}", *(f"{name}: {value}" for name, value in delivery.headers.items())])
         body = conceal.theirs(delivery.body.decode("utf-8", "replace"))
         objection = self._readmitting.foresee(refused)
