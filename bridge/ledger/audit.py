@@ -15,7 +15,10 @@ from bridge.model import from_ms, to_ms
 
 KEPT = 100_000
 _KEPT_OF_ONE = 100
-_LOOKS, _CHUNK = 5000, 500
+_CHUNK = 500
+
+LOOKS = 5000
+"""The most acts that one page looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,9 @@ class Act:
 class Audit:
     """Raises ``LedgerUnavailable`` when Redis does not take it: then what was to be written down must not be done."""
 
-    def __init__(self, redis: Redis, retention: Retention) -> None:
+    def __init__(self, redis: Redis, retention: Retention, looks: int = LOOKS) -> None:
         self._redis = redis
+        self._looks = looks
         self._kept = retention.longest
 
     def write(self, act: Act) -> None:
@@ -61,7 +65,7 @@ class Audit:
         However few a person's are, no more than so many acts are looked at; then a page is short, and the next one goes on.
         """
         found: list[Act] = []
-        looks = _LOOKS
+        looks = self._looks
         while len(found) < size and looks > 0:
             rows = self._before(before, min(looks, _CHUNK))
             for entry_id, act in rows:

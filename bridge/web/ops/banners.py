@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bridge.concealing import Concealer
 from bridge.ledger import Pause
 from bridge.ledger.switches import EVERYTHING
 from bridge.operating import told_scope
@@ -38,4 +39,4 @@ BANNERS: tuple[Callable[[Services], Banner | None], ...] = (paused,)
 
 
 def _told(pause: Pause, services: Services) -> str:
-    return f"{pause.by}, {relatively(pause.at, services.clock())}" + (f" ({pause.note})" if pause.note else "")
+    return f"{pause.by}, {relatively(pause.at, services.clock())}" + (f" ({Concealer().theirs(pause.note)})" if pause.note else "")

@@ -59,7 +59,8 @@ class Frame:
         blueprint.add_app_template_filter(lambda status: MEANINGS[Status(status)], "meaning")
         blueprint.add_app_template_filter(lasting, "lasting")
         blueprint.add_app_template_filter(rate, "rate")
-        blueprint.add_app_template_filter(Concealer().ours, "concealed")
+        blueprint.add_app_template_filter(Concealer().ours, "concealed")  # the bridge's own sentences
+        blueprint.add_app_template_filter(Concealer().theirs, "noted")  # what somebody wrote
         blueprint.add_app_template_global(charts.bars, "bars")
         blueprint.add_app_template_global(charts.line, "line")
 
