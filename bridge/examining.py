@@ -11,14 +11,23 @@ from redis.exceptions import RedisError
 from bridge import durability, queue
 from bridge.config import Config
 from bridge.errors import LedgerUnavailable
-from bridge.ledger import Ledger
+from bridge.ledger import Issues, Ledger, Search, Switches, Totals
+from bridge.ledger.issues import State
+from bridge.ledger.switches import EVERYTHING
+from bridge.model import Status
 from bridge.quantities import show_duration
+from bridge.silence import judge, limits
 from bridge.spool import Spool
 
 PAST_DUE = timedelta(seconds=30)
 """An event that is due for longer is not being looked after: a worker takes it within a second or two."""
 
+UNKNOWN_FOR = timedelta(minutes=15)
+"""Whether a call was made is found out within minutes; what takes longer needs somebody to look."""
+
 _ROOM = 1024**3
+_MINUTE = timedelta(minutes=1)
+_LEARNED_FROM = timedelta(days=21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,10 @@ class Examination:
             yield from self._layout()
             yield from self._workers(now)
             yield from self._breakers()
+            yield from self._paused()
+            yield from self._held(now)
+            yield from self._issues()
+            yield from self._silent(now)
         except (RedisError, LedgerUnavailable) as away:
             yield Finding(
                 "bad", "Redis", f"does not answer ({type(away).__name__}): start it, or correct redis.url; webhooks are answered 503 meanwhile"
@@ -105,6 +118,38 @@ class Examination:
                 yield Finding(
                     "bad", f"campaign {campaign}", f"the platform does not answer since {since:%Y-%m-%d %H:%M} UTC; calls wait until it does"
                 )
+
+    def _paused(self) -> Iterator[Finding]:
+        for scope, pause in Switches(self.ledger.redis).all().items():
+            kind, _, name = scope.partition(":")
+            what, option = ("all calling", "") if scope == EVERYTHING else (f"{kind} {name}", f" --{kind} {name}")
+            why = f" ({pause.note})" if pause.note else ""
+            told = f"paused by {pause.by} since {pause.at:%Y-%m-%d %H:%M} UTC{why}; `callbridge resume{option}` lets it go on"
+            yield Finding("doubtful", what, told)
+
+    def _held(self, now: datetime) -> Iterator[Finding]:
+        search = Search(self.ledger.redis)
+        parked, oldest = search.count(f"status:{Status.PARKED}"), search.oldest(f"status:{Status.UNKNOWN}")
+        if parked:
+            yield Finding("doubtful", "events", f"{parked} are parked: `callbridge events list status:parked` says by what")
+        if oldest and now - oldest > UNKNOWN_FOR:
+            count = search.count(f"status:{Status.UNKNOWN}")
+            told = f"of {count} it is not known whether they were called; the oldest came at {oldest:%Y-%m-%d %H:%M} UTC"
+            yield Finding("bad", "events", f"{told}: does the platform answer? `callbridge events list status:unknown` shows them")
+
+    def _issues(self) -> Iterator[Finding]:
+        found = [issue for issue in Issues(self.ledger.redis).all() if issue.state is State.OPEN]
+        if found:
+            told = f"{len(found)} open, with {sum(issue.failed for issue in found)} failed events: see `callbridge issues list`"
+            yield Finding("doubtful", "issues", told)
+
+    def _silent(self, now: datetime) -> Iterator[Finding]:
+        totals = Totals(self.ledger.redis)
+        configured = {name: source.silence for name, source in self.config.sources.items()}
+        history = totals.since("hour", now - _LEARNED_FROM)
+        for silence in judge(totals.heard(), limits(configured, history, now), now):
+            told = f"nothing since {silence.since:%Y-%m-%d %H:%M} UTC, which is longer than {show_duration(_MINUTE * (silence.limit // _MINUTE))}"
+            yield Finding("doubtful", f"source {silence.source}", f"{told}: is its webhook still there in the CRM, and its secret right?")
 
 
 def _there(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """What would happen, or did happen, and why: the same shape for a body in a file and for an event in the ledger."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -12,9 +11,7 @@ from bridge.errors import LookupFailed, Unreadable, Unverified
 from bridge.ingest import read, told_apart, unreadable
 from bridge.keys import cancel_key, event_key
 from bridge.ledger import Beginning, Blocked, Ledger, NewEntry, call_gate
-from bridge.ledger.layout import qualify
 from bridge.model import Delivery, Entry, Event, HttpRequest, Status, Unparsed
-from bridge.phones import to_e164
 from bridge.rules import wanted_fields
 from bridge.sources.base import Source
 
@@ -97,16 +94,6 @@ class Explainer:
         if outlook.call and outlook.status is not Status.FAILED:  # a mode that calls nobody still shows what it kept back
             requests.append(shown(call_request(outlook.call, key, crm_params=self.crm_params), self.base_url))
         return requests
-
-
-def find_entries(ledger: Ledger, sources: Sequence[str], wanted: str) -> list[Entry]:
-    """Events by key, by bare event id, by ref (``deal:555``), or by phone in any spelling that has its country code; newest first."""
-    exact = [entry for key in (wanted, *(event_key(source, wanted) for source in sources)) if (entry := ledger.entry(key))]
-    if exact:
-        return exact
-    phone = to_e164(wanted)
-    refs = [f"phone:{phone}"] if phone else [ref for source in sources for ref in qualify(source, (wanted,))]
-    return ledger.sharing(refs)
 
 
 def _verified(source: Source, delivery: Delivery, now: datetime) -> bool | str:

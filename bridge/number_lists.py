@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 
+from bridge.config.validation import suggest
 from bridge.ledger import Unwanted
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN
 from bridge.model import iso
@@ -51,7 +52,7 @@ class Reading:
         if phone is None:
             return BadLine(number, "phone", f"'{row['phone']}' is no phone number: write it with + and the country code, or give --region")
         if campaign not in {EVERY_CAMPAIGN, *self.campaigns}:
-            return BadLine(number, "campaign", f"no campaign is called '{campaign}'")
+            return BadLine(number, "campaign", f"no campaign is called '{campaign}'{suggest(campaign, list(self.campaigns))}")
         try:
             until = read_until(row.get("until", ""), self.now)
         except ValueError as wrong:

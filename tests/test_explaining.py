@@ -1,14 +1,14 @@
 """Explaining: what it says would happen is what happens, in one shape, without a secret in it."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.deciding import Policy
-from bridge.explaining import Explainer, find_entries
+from bridge.explaining import Explainer
 from bridge.ingest import Ingest
 from bridge.ledger import Ledger, Retention
 from bridge.model import Delivery, Status
@@ -158,15 +158,3 @@ def test_what_did_happen_has_the_same_shape_and_more(redis):
     assert told.keys() == SHAPE
     assert told["decision"].keys() >= DECISION
     assert (told["decision"]["status"], told["decision"]["rule"], told["decision"]["duplicates"]) == ("queued", "call", 0)
-
-
-def test_entries_are_found_in_the_order_they_came_the_newest_first(redis):
-    ledger = Ledger(redis, Retention(*[10**9] * 4))
-    for number in range(3):
-        clock = NOW + timedelta(seconds=number)
-        ingest = Ingest(sources={"crm": source()}, policy=POLICY, ledger=ledger, clock=lambda clock=clock: clock)
-        ingest.take(delivery({**LEAD, "event_id": str(number)}))
-
-    assert [entry.key for entry in find_entries(ledger, ["crm"], "+1 281 332 2575")] == ["crm:2", "crm:1", "crm:0"]
-    assert [entry.key for entry in find_entries(ledger, ["other", "crm"], "1")] == ["crm:1"]
-    assert find_entries(ledger, ["crm"], "nobody") == []

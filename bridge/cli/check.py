@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from bridge.cli.online import Tried, try_tokens
-from bridge.cli.options import config_option, json_option, loaded
+from bridge.cli.options import config_option, examples, json_option, loaded
 from bridge.config import Config, warnings
 
 
-@click.command()
+@click.command(epilog=examples("check", "check config.example.yaml", "check --online --json"))
 @click.argument("file", required=False)
 @click.option(
     "--online", is_flag=True, help="Also try every token with a harmless read, at the platform and at the CRMs. Exit 1 when one is refused."

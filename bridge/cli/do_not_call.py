@@ -2,25 +2,22 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from bridge.cli.options import MOMENT, config_option, json_option, loaded
+from bridge.cli.options import CAMPAIGN, MOMENT, NOTHING_MATCHED, by_option, config_option, examples, json_option, known, opened
+from bridge.cli.tables import out, shown, table
 from bridge.ledger import Unwanted
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN
 from bridge.number_lists import COLUMNS, BadLine, Reading, row, written
 from bridge.phones import to_e164
-from bridge.wiring import Services, build, clock, require_redis
-
-NOTHING_MATCHED = 3
+from bridge.wiring import Services, clock
 
 _region = click.option("--region", metavar="CC", help="Country of numbers written without a country code, such as US or DE.")
-_campaign = click.option("--campaign", help="Only in this campaign. Default: in every one.")
+_campaign = click.option("--campaign", type=CAMPAIGN, help="Only in this campaign. Default: in every one.")
 
 
 @click.group("do-not-call")
@@ -28,49 +25,60 @@ def do_not_call() -> None:
     """Numbers that nobody calls, in one campaign or in all. Adding one also stops the calls it waits for."""
 
 
-@do_not_call.command()
+@do_not_call.command(
+    epilog=examples(
+        "do-not-call add +16500000000 --note 'asked by letter'",
+        "do-not-call add '(650) 000-0000' --region US --campaign welcome --until 30d",
+    )
+)
 @click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
 @_campaign
 @click.option("--until", type=MOMENT, help="When it ends: 30d from now, or an ISO time. Default: never.")
 @click.option("--source", "told_by", default="operator", show_default=True, help="Who asked for it.")
 @click.option("--note", default="", help="Why; shown as the reason of every call that is not made.")
 @_region
+@by_option
 @config_option
-def add(phones: tuple[str, ...], region: str | None, config_path: str | None, **entry: Any) -> None:
-    """Put numbers on the list."""
-    services = _services(config_path)
+@json_option
+def add(phones: tuple[str, ...], *, region: str | None, by: str, config_path: str | None, as_json: bool, **entry: Any) -> None:
+    """Put numbers on the list. Calls that they wait for, or that are planned, are stopped."""
+    services = opened(config_path)
     campaign = _known_campaign(services, entry["campaign"])
     numbers = [_number(phone, region) for phone in phones]
     now = clock()
     entries = [
         Unwanted(phone=phone, campaign=campaign, source=entry["told_by"], note=entry["note"], added=now, until=entry["until"]) for phone in numbers
     ]
-    stopped = services.ordering.do_not_call(entries)
-    click.echo(f"{_counted(len(entries))} on the list.{_stopping(stopped)}")
+    _tell_added(len(entries), services.operating.add_unwanted(entries, by), as_json=as_json)
 
 
-@do_not_call.command()
+@do_not_call.command(epilog=examples("do-not-call remove +16500000000", "do-not-call remove +16500000000 --campaign welcome --json"))
 @click.argument("phones", nargs=-1, required=True, metavar="PHONE...")
 @_campaign
 @_region
+@by_option
 @config_option
-def remove(phones: tuple[str, ...], campaign: str | None, region: str | None, config_path: str | None) -> None:
+@json_option
+def remove(phones: tuple[str, ...], *, campaign: str | None, region: str | None, by: str, config_path: str | None, as_json: bool) -> None:
     """Take numbers off the list. Calls that it prevented are not made up for. Exit 3 when none was on it."""
-    services = _services(config_path)
-    gone = [services.ordering.list.remove(_number(phone, region), campaign) for phone in phones]
+    services = opened(config_path)
+    gone = [services.operating.remove_unwanted(_number(phone, region), campaign, by) for phone in phones]
     missing = [phone for phone, entries in zip(phones, gone, strict=True) if not entries]
-    click.echo(f"{_counted(len(phones) - len(missing))} now off the list." + (f" Not on it: {', '.join(missing)}." if missing else ""))
+    if as_json:
+        click.echo(json.dumps({"removed": len(phones) - len(missing), "not_on_it": missing}))
+    else:
+        click.echo(f"{_counted(len(phones) - len(missing))} now off the list." + (f" Not on it: {', '.join(missing)}." if missing else ""))
     sys.exit(0 if len(missing) < len(phones) else NOTHING_MATCHED)
 
 
-@do_not_call.command("list")
+@do_not_call.command("list", epilog=examples("do-not-call list", "do-not-call list '+1 650-000-0000' --json"))
 @click.argument("phone", required=False)
 @_region
 @config_option
 @json_option
 def list_(phone: str | None, region: str | None, config_path: str | None, *, as_json: bool) -> None:
     """Show the list, or what stands against one PHONE. Exit 3 when nothing does."""
-    entries = _services(config_path).ordering.list
+    entries = opened(config_path).ordering.list
     found = list(entries.of(_number(phone, region)) if phone else entries.all())
     if as_json:
         click.echo(json.dumps([row(entry) for entry in found], ensure_ascii=False, indent=2))
@@ -79,17 +87,19 @@ def list_(phone: str | None, region: str | None, config_path: str | None, *, as_
     sys.exit(0 if found else NOTHING_MATCHED)
 
 
-@do_not_call.command("import")
+@do_not_call.command("import", epilog=examples("do-not-call import list.csv", "do-not-call import list.csv --region DE --skip-bad"))
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @click.option("--skip-bad", is_flag=True, help="Import the good lines although there are bad ones.")
 @_region
+@by_option
 @config_option
-def import_(file: TextIO, region: str | None, config_path: str | None, *, skip_bad: bool) -> None:
+@json_option
+def import_(file: TextIO, *, region: str | None, by: str, config_path: str | None, as_json: bool, skip_bad: bool) -> None:
     """Import a CSV FILE (- for standard input): a column `phone`, and any of campaign, source, note, until.
 
     All lines are checked first; with a bad one nothing is imported, and the bad ones are named. Exit 1 when there were any.
     """
-    services = _services(config_path)
+    services = opened(config_path)
     read = list(Reading(tuple(services.config.campaigns), clock(), region).lines(file))
     good, bad = [entry for entry in read if isinstance(entry, Unwanted)], [entry for entry in read if isinstance(entry, BadLine)]
     for line in bad:
@@ -97,18 +107,19 @@ def import_(file: TextIO, region: str | None, config_path: str | None, *, skip_b
     if bad and not skip_bad:
         click.echo(f"Nothing was imported: {len(bad)} of {len(read)} lines are bad. Correct them, or import the rest with --skip-bad.", err=True)
         sys.exit(1)
-    stopped = services.ordering.do_not_call(good)
-    click.echo(f"{_counted(len(good))} on the list.{_stopping(stopped)}")
+    _tell_added(len(good), services.operating.add_unwanted(good, by), as_json=as_json)
     sys.exit(1 if bad else 0)
 
 
-@do_not_call.command()
+@do_not_call.command(epilog=examples("do-not-call export list.csv", "do-not-call export | sort"))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@by_option
 @config_option
-def export(file: Path | None, config_path: str | None) -> None:
-    """Write the list as CSV, to FILE or to standard output; `import` takes it back."""
-    entries = _services(config_path).ordering.list.all()
-    lines = list(written(entries))
+def export(file: Path | None, by: str, config_path: str | None) -> None:
+    """Write the list as CSV, to FILE or to standard output; `import` takes it back. That you did is written down."""
+    services = opened(config_path)
+    services.operating.export_unwanted(by)
+    lines = list(written(services.ordering.list.all()))
     if file:
         file.write_text("".join(lines), encoding="utf-8")
         click.echo(f"{len(lines) - 1} entries in {file}.")
@@ -116,16 +127,8 @@ def export(file: Path | None, config_path: str | None) -> None:
         click.echo("".join(lines), nl=False)
 
 
-def _services(config_path: str | None) -> Services:
-    config = loaded(config_path)[1]
-    require_redis(config)
-    return build(config)
-
-
 def _known_campaign(services: Services, campaign: str | None) -> str:
-    if campaign is not None and campaign not in services.config.campaigns:
-        raise click.BadParameter(f"no campaign is called '{campaign}'; there are {', '.join(services.config.campaigns)}", param_hint="--campaign")
-    return campaign or EVERY_CAMPAIGN
+    return known(campaign, services.config.campaigns, "campaign", "--campaign") if campaign is not None else EVERY_CAMPAIGN
 
 
 def _number(written: str, region: str | None) -> str:
@@ -135,13 +138,22 @@ def _number(written: str, region: str | None) -> str:
     return phone
 
 
-def _show(entries: Iterable[Unwanted]) -> None:
-    table = Table(box=None, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column)
+def _show(entries: Sequence[Unwanted]) -> None:
+    if not entries:
+        click.echo("Nobody is on the list.", err=True)
+        return
+    made = table(*COLUMNS)
     for entry in entries:
-        table.add_row(*({**row(entry), "campaign": "every" if entry.campaign == EVERY_CAMPAIGN else entry.campaign}[name] for name in COLUMNS))
-    Console().print(table if table.row_count else "Nobody is on the list.")
+        cells = {**row(entry), "campaign": "every" if entry.campaign == EVERY_CAMPAIGN else entry.campaign}
+        made.add_row(*(shown(cells[name]) for name in COLUMNS))
+    out().print(made)
+
+
+def _tell_added(numbers: int, stopped: int, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"added": numbers, "stopping": stopped}))
+    else:
+        click.echo(f"{_counted(numbers)} on the list.{_stopping(stopped)}")
 
 
 def _counted(numbers: int) -> str:

@@ -9,14 +9,18 @@ from pathlib import Path
 import click
 
 from bridge.cli.bodies import parsed_headers
-from bridge.cli.options import config_option, json_option, loaded, query_option
+from bridge.cli.options import SOURCE, config_option, examples, json_option, known, loaded, query_option
 from bridge.cli.posting import Answered, Poster
 from bridge.sources import kinds
 from bridge.wiring import clock
 
 
-@click.command()
-@click.argument("source")
+@click.command(
+    epilog=examples(
+        "send hubspot body.json", "send hubspot body.json --times 31 --at-once 8", "send zapier lead.json --header 'Idempotency-Key: run-5' --json"
+    )
+)
+@click.argument("source", type=SOURCE)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", help="Where the bridge is. Default: http:// and server.bind.")
 @click.option("--times", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Deliver it this often, as CRMs redeliver.")
@@ -30,8 +34,7 @@ def send(  # noqa: PLR0917 -- click fills them by name
 ) -> None:
     """Sign the body in FILE as SOURCE's CRM would, and deliver it to the bridge."""
     _, config = loaded(config_path)
-    if source not in config.sources:
-        raise click.BadParameter(f"no source is called '{source}'; there are {', '.join(config.sources) or 'none'}", param_hint="SOURCE")
+    known(source, config.sources, "source", "SOURCE")
     if url is not None and not url.startswith(("http://", "https://")):
         raise click.BadParameter(f"'{url}' is no address: write it with http:// or https://", param_hint="--url")
     here, body = f"http://{config.server.bind}", file.read_bytes()

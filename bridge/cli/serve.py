@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from bridge import log
-from bridge.cli.options import DURATION, config_option, loaded
+from bridge.cli.options import DURATION, config_option, examples, loaded
 from bridge.cli.supervisor import Supervisor, gunicorn, ready_redis, require_port
 from bridge.simulator import serve as serve_simulator
 from bridge.wiring import require_redis
@@ -22,7 +22,7 @@ _patience = click.option(
 )
 
 
-@click.command()
+@click.command(epilog=examples("run", "run --config /etc/callbridge.yaml --processes 4"))
 @config_option
 @_processes
 @_concurrency
@@ -34,7 +34,7 @@ def run(config_path: str | None, processes: int, concurrency: int, patience: tim
     sys.exit(Supervisor(path, config, processes, concurrency, patience).run())
 
 
-@click.command()
+@click.command(epilog=examples("web", "web --redis-wait 5m"))
 @config_option
 @_patience
 def web(config_path: str | None, patience: timedelta) -> None:
@@ -49,7 +49,7 @@ def web(config_path: str | None, patience: timedelta) -> None:
     os.execve(sys.executable, environment.command, dict(environment.variables))  # noqa: S606 -- no shell, and gunicorn is to get the signals itself
 
 
-@click.command()
+@click.command(epilog=examples("worker", "worker --processes 4 --concurrency 50"))
 @config_option
 @_processes
 @_concurrency
@@ -63,8 +63,8 @@ def worker(config_path: str | None, processes: int, concurrency: int, patience: 
     supervise(path.resolve(), processes, concurrency)
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.command(epilog=examples("simulate", "simulate --port 9100"))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="0 takes a free one.")
 def simulate(host: str, port: int) -> None:
     """Run the Calls API simulator alone: point calls_api.base_url at it."""

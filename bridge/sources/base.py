@@ -65,6 +65,11 @@ class Subscription:
     every: timedelta
 
 
+def _spelled(secret: str) -> str:
+    """A pattern for it: a short one counts only as a word of its own, so that ``s`` does not make ``stage`` unreadable."""
+    return re.escape(secret) if len(secret) >= _SHORTEST else rf"(?<![\w.-]){re.escape(secret)}(?![\w.-])"
+
+
 def _region(value: str) -> str:
     if value not in phonenumbers.SUPPORTED_REGIONS:
         msg = f"'{value}' is no ISO 3166 country code such as US, DE or BR"
@@ -294,7 +299,7 @@ class Source(ABC):
         longest_first = sorted({form for secret in found for form in spellings(secret)}, key=len, reverse=True)
         body, url = delivery.body, delivery.url
         for secret in longest_first:
-            body, url = body.replace(secret.encode(), HIDDEN.encode()), url.replace(secret, HIDDEN)
+            body, url = re.sub(_spelled(secret).encode(), HIDDEN.encode(), body), re.sub(_spelled(secret), HIDDEN, url)
         headers = {name: HIDDEN if name in _SECRET_HEADERS or value in found else value for name, value in delivery.headers.items()}
         return replace(delivery, body=body, url=_TOKEN_IN_URL.sub(rf"\1{HIDDEN}", url), headers=headers)
 

@@ -13,13 +13,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import requests
 from click.testing import CliRunner
 from werkzeug.serving import make_server
 
 from bridge.app import create_app
 from bridge.cli import main
 from bridge.config import load
-from bridge.wiring import Services, build
+from bridge.model import Delivery
+from bridge.simulator import running_simulator
+from bridge.wiring import Services, build, clock
+from workers.runner import Process, build_world
 
 OURS = ("CALLBRIDGE", "PORT")
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -65,14 +69,19 @@ class Folder:
         file.write_text(content if isinstance(content, str) else json.dumps(content))
         return file
 
-    def run(self, *words: object, **environ: str) -> Told:
+    def run(self, *words: object, typed: str | None = None, **environ: str) -> Told:
         """``callbridge …`` in this process: the same door, without a new interpreter each time."""
         cleared: dict[str, str | None] = dict.fromkeys(name for name in os.environ if name.startswith(OURS))
         with chdir(self.path):
-            told = CliRunner().invoke(main, [str(word) for word in words], env={**cleared, **environ})
+            told = CliRunner().invoke(main, [str(word) for word in words], input=typed, env={**cleared, **environ})
         if told.exception and not isinstance(told.exception, SystemExit):
             raise told.exception
         return Told(told.exit_code, told.stdout, told.stderr)
+
+    def run_as(self, name: str, *words: object, **environ: str) -> str:
+        """The same under the name that a shell calls it by; what it says."""
+        with chdir(self.path):
+            return CliRunner().invoke(main, [str(word) for word in words], prog_name=name, env=environ).stdout
 
     def spawn(self, *words: object, **environ: str) -> Told:
         """``callbridge …`` as a program of its own."""
@@ -98,6 +107,47 @@ class Folder:
         )
 
 
+@dataclass(frozen=True)
+class Bridge:
+    """A bridge with the simulator as its platform; webhooks of Zapier come in, and what is due is carried out when it is told to."""
+
+    folder: Folder
+    services: Services
+    platform: str
+
+    def receive(self, event_id: str = "lead-7", **more: Any) -> None:
+        told = {"event_id": event_id, "type": "lead.created", "phone": "+12813322575", "name": "Alex Doe", **more}
+        headers = {"authorization": "Bearer zapier-secret-of-ours", "content-type": "application/json"}
+        body = json.dumps(told).encode()
+        self.services.ingest.take(Delivery(source="zapier", body=body, url="http://b/webhooks/zapier", received_at=clock(), headers=headers))
+
+    def work(self) -> None:
+        process = Process(build_world(self.services.config, concurrency=4))
+        process.deliver_due()
+        process.threads.shutdown()
+        process.world.calls_api.close()
+        process.world.crm_api.close()
+        process.world.ledger.redis.close()
+
+    def run(self, *words: object, typed: str | None = None, **environ: str) -> Told:
+        return self.folder.run(*words, typed=typed, **environ)
+
+    def status(self, event_id: str = "lead-7") -> str:
+        entry = self.services.ledger.entry(f"zapier:{event_id}")
+        assert entry is not None
+        return entry.status.value
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = requests.get(f"{self.platform}/simulator/calls", timeout=5).json()["calls"]
+        return calls
+
+    @property
+    def acts(self) -> list[tuple[str, str]]:
+        """Who did what, the newest first."""
+        return [(act.by, act.what) for act in self.services.audit.last()]
+
+
 @pytest.fixture
 def folder(tmp_path) -> Folder:
     return Folder(tmp_path)
@@ -115,6 +165,22 @@ def configured(folder, redis_url, free_port) -> Folder:
     """A folder with a configuration whose ledger is the test's Redis."""
     folder.write("config.yaml", CONFIG % {"port": free_port, "redis": redis_url})
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[str]:
+    with running_simulator() as simulator:
+        yield simulator.url
+
+
+@pytest.fixture
+def bridge(configured, simulated) -> Iterator[Bridge]:
+    requests.post(f"{simulated}/simulator/reset", timeout=5)
+    written = (configured.path / "config.yaml").read_text()
+    configured.write("config.yaml", f'{written}calls_api: {{base_url: "{simulated}", timeout: 2s}}\n')
+    made = build(load(configured.path / "config.yaml", {}))
+    with made.redis:
+        yield Bridge(configured, made, simulated)
 
 
 @pytest.fixture

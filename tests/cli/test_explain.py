@@ -164,12 +164,17 @@ def remembered(configured, services):
         ("+1 (281) 332-2575", ["zapier:lead-8", "zapier:lead-7"]),
         ("phone:+12813322579", ["zapier:lead-9"]),
         ("lead:9", ["zapier:lead-9"]),
+        ("(281) 332-2579", ["zapier:lead-9"]),
+        ("event:lead-7", ["zapier:lead-7"]),
+        ("alex lead:9", []),
+        ("status:queued phone:+12813322579", ["zapier:lead-9"]),
+        ("Doe", ["zapier:lead-9", "zapier:lead-8", "zapier:lead-7"]),
     ],
 )
 def test_an_event_is_found_by_id_key_phone_and_ref_the_newest_first(remembered, wanted, found):
     told = remembered.run("explain", wanted, "--json")
 
-    assert told.code == 0
+    assert told.code == (0 if found else 3)
     assert told.document["verified"] is True
     assert [event["event_key"] for event in told.document["events"]] == found
     assert all(event.keys() == SHAPE and event["decision"].keys() >= DECISION for event in told.document["events"])
@@ -182,6 +187,12 @@ def test_nothing_that_matches_is_exit_3(remembered, wanted):
     assert told.code == 3
     assert told.out.splitlines()[-1].startswith("Nothing in the ledger matches. Try the event id,")
     assert "Traceback" not in told.err
+
+
+def test_a_file_that_is_not_there_is_not_taken_for_an_event_without_a_word(remembered):
+    told = remembered.run("explain", "body.json")
+
+    assert (told.code, told.err) == (3, "note: there is no file body.json either\n")
 
 
 def test_wrong_use_says_what_is_right(configured):

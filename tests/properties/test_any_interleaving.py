@@ -1,9 +1,9 @@
 """Whatever happens in whatever order, the right people are called once, and nobody else.
 
 A state machine delivers, repeats and reorders webhooks about a few people who share a phone number, kills workers at every step they take,
-freezes them past their leases, loses answers, jumps over midnight and the change of clocks, and puts numbers on the do-not-call list. After
-every step, and when all has come to rest, what the ledger says is held against the platform's own record and against a model that knows
-nothing but what was delivered.
+freezes them past their leases, loses answers, jumps over midnight and the change of clocks, puts numbers on the do-not-call list, pauses and
+resumes, and replays what has ended. After every step, and when all has come to rest, what the ledger says is held against the platform's own
+record and against a model that knows nothing but what was delivered.
 """
 
 import json
@@ -28,11 +28,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bridge.deciding import Policy
 from bridge.explaining import Explainer
 from bridge.ingest import Ingest
-from bridge.ledger import DoNotCallList, Ledger, Retention, Unwanted, connect
+from bridge.ledger import DoNotCallList, Ledger, Pause, Retention, Switches, Unwanted, connect
 from bridge.model import Delivery, Entry, Status, iso
 from bridge.ordering import Ordering
+from bridge.replaying import Replaying
 from bridge.rules import Rule
 from bridge.sources import kinds
+from bridge.terms import terms_of
 from workers.batch import Batch
 from workers.calls_api import CallsApi
 from workers.crm_api import CrmApi
@@ -40,6 +42,7 @@ from workers.world import World
 
 DAY = 86_400_000
 LEASE = timedelta(seconds=5)
+SECRET = "secret-of-the-crm"
 HOME = ZoneInfo("America/Los_Angeles")
 SHARED, OWN = "+16502530000", "+16502530001"
 PHONES = (SHARED, SHARED, OWN)
@@ -188,12 +191,14 @@ class Bridge:
         self.ask("POST", "reset")
         self.ledger = Ledger(self.redis, Retention(dedup=30 * DAY, done=30 * DAY, failed=90 * DAY, ignored=DAY))
         adapter = kinds()["generic"]
-        sources = {"crm": adapter("crm", adapter.settings_type(kind="generic", secret="s"))}
+        sources = {"crm": adapter("crm", adapter.settings_type(kind="generic", secret=SECRET))}
         self.policy = Policy(rules=tuple(Rule.model_validate(each) for each in RULES))
         self.calls_api = CallsApi(simulator_url, timedelta(seconds=1), {"welcome": "welcome", "other": "other"}, 4)
         stack.callback(self.calls_api.close)
         self.ingest = Ingest(sources=sources, policy=self.policy, ledger=self.ledger, clock=self.clock)
         self.ordering = Ordering(ledger=self.ledger, list=DoNotCallList(self.redis), clock=self.clock)
+        self.switches = Switches(self.redis)
+        self.replaying = Replaying(self.ingest)
         self.source = sources["crm"]
         self.workers = count(1)
         self.world = World(
@@ -227,7 +232,7 @@ class Bridge:
         self.ask("POST", "clock", {"advance": f"{by.total_seconds():.3f}s"})
 
     def delivery(self, told: Told) -> Delivery:
-        headers = {"authorization": "Bearer s", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
         return Delivery(source="crm", body=told.body(), url="http://bridge/crm", received_at=self.now, headers=headers)
 
     def entry(self, told: Told) -> Entry:
@@ -263,6 +268,7 @@ class Lives(RuleBasedStateMachine):
         self.told: dict[str, Told] = {}
         self.unwanted: set[tuple[str, str]] = set()
         self.ever_unwanted: set[str] = set()
+        self.paused: set[str] = set()
         self.in_flight: Counter[str] = Counter()
         self.overtime = False
         self.faults = False
@@ -340,6 +346,32 @@ class Lives(RuleBasedStateMachine):
         self.unwanted.discard((phone, campaign))
         self.bridge.ordering.list.remove(phone, campaign)
 
+    @rule(scope=st.sampled_from(["*", "campaign:welcome", "source:crm"]))
+    def somebody_pauses(self, scope: str) -> None:
+        self.paused.add(scope)
+        self.bridge.switches.pause(Pause(scope=scope, by="Anna", at=self.bridge.now))
+
+    @precondition(lambda self: self.paused)
+    @rule(data=st.data())
+    def somebody_resumes(self, data: st.DataObject) -> None:
+        scope = data.draw(st.sampled_from(sorted(self.paused)))
+        self.paused.discard(scope)
+        self.bridge.switches.resume(scope, self.bridge.now)
+
+    @precondition(lambda self: self.told)
+    @rule(data=st.data())
+    def somebody_replays(self, data: st.DataObject) -> None:
+        entry = self.bridge.entry(data.draw(st.sampled_from(list(self.told.values()))))
+        replayable = entry.status in {Status.FAILED, Status.SUPPRESSED}
+        alone = not self.bridge.ledger.unfinished() and not self.faults and not entry.open
+        foreseen = self.bridge.replaying.foresee(entry)
+        assert self.bridge.replaying.replay(entry).good is replayable
+        if replayable and alone:
+            self._work(Life())
+            came = self.bridge.entry(self.told[entry.key]).status
+            expected = {"call": "done", "cancel": "done", "wait": "waiting"}.get(foreseen.effect, foreseen.effect)
+            assert came == expected, f"a replay of {entry.key} was to be {foreseen}, and it became {came}"
+
     @rule(data=st.data(), status=st.sampled_from(["inProcess", "noAnswer", "onRetry"]))
     def the_platform_dials(self, data: st.DataObject, status: str) -> None:
         planned = [call["id"] for call in self.bridge.calls() if call["status"] in {"planned", "onRetry"}]
@@ -392,6 +424,7 @@ class Lives(RuleBasedStateMachine):
         try:
             self._come_to_rest()
             self._account_for_everybody()
+            self._find_everything()
             self._replay_everything()
         finally:
             self.stack.close()
@@ -429,6 +462,8 @@ class Lives(RuleBasedStateMachine):
 
     def _look(self, told: Told, campaign: str) -> None:
         phone = PHONES[told.person]
+        if self.paused & {"*", "source:crm", f"campaign:{campaign}"}:
+            self.broken.append(f"{told.key}: called although {sorted(self.paused)} is paused")
         if {(phone, "*"), (phone, campaign)} & self.unwanted:
             self.broken.append(f"{told.key}: {phone} is on the do-not-call list")
         if self.in_flight[phone] and not self.overtime:
@@ -439,6 +474,9 @@ class Lives(RuleBasedStateMachine):
 
     def _come_to_rest(self) -> None:
         self.bridge.ask("DELETE", "faults")
+        for scope in self.paused:
+            self.bridge.switches.resume(scope, self.bridge.now)
+        self.paused.clear()
         for _ in range(400):
             self._work(Life())
             due = self.bridge.ledger.unfinished()
@@ -474,6 +512,14 @@ class Lives(RuleBasedStateMachine):
         if reason.startswith("stop mark"):
             return self.told[by].stops(told, told.campaign)
         return reason.startswith("same fact as") and self.told[by].fact == told.fact
+
+    def _find_everything(self) -> None:
+        """Everything that leads to an event leads to those that it should, and to no others."""
+        prefix = "callbridge:1:"
+        found = {(name, key) for name in self.bridge.redis.keys(f"{prefix}by:*") for key in self.bridge.redis.zrange(name, 0, -1)}
+        entries = [self.bridge.ledger.entry(name.removeprefix(f"{prefix}event:")) for name in self.bridge.redis.keys(f"{prefix}event:*")]
+        terms = {(term, entry.key) for entry in entries if entry for term in (*terms_of(entry), f"status:{entry.status}")}
+        assert found == {(f"{prefix}by:{term}", key) for term, key in terms}
 
     def _replay_everything(self) -> None:
         before = [(call["id"], call["status"]) for call in self.bridge.calls()]

@@ -215,6 +215,12 @@ def test_what_a_crm_calls_a_secret_is_cut_out_where_it_is_long_enough_to_be_one(
     assert (kept.body, kept.headers["x-other"]) == (b"*** lead ***", "***")
 
 
+def test_a_short_secret_is_cut_out_where_it_is_a_word_and_leaves_other_words_alone(delivered):
+    kept = toy(secret="s").storable(delivered('{"type": "deal.stage_changed", "secret": "s", "id": "s-1"}'))
+
+    assert kept.body == b'{"type": "deal.stage_changed", "secret": "***", "id": "s-1"}'
+
+
 def test_a_crm_that_wants_200_is_told_so_with_the_receipts(delivered):
     crm, receipts = toy(), [Receipt(id="1", key="crm:1", status="queued", reason="")]
 

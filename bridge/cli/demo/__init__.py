@@ -15,11 +15,12 @@ from rich.console import Console
 from bridge.cli.demo.sending import play
 from bridge.cli.demo.setting import Stage, staged
 from bridge.cli.demo.showing import show_next_steps, show_results
+from bridge.cli.options import examples
 
 _NARROWEST = 110
 
 
-@click.command()
+@click.command(epilog=examples("demo", "demo --exit --port 8500", "demo --keep"))
 @click.option(
     "--data-dir", type=click.Path(file_okay=False, path_type=Path), default=Path("data/demo"), show_default=True, help="Where it keeps its files."
 )

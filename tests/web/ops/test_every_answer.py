@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge.errors import LedgerUnavailable
 from bridge.web.ops.guard import OPEN
 
 ANNA = "token-of-anna-and-nobody-else"
@@ -63,6 +64,24 @@ def test_every_failure_does_too(broken, anna, open_side):
         check(answer)
     assert set(answers[405].headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
     assert "1 / 0" not in answers[500].text
+
+
+@pytest.fixture
+def leaving(side):
+    """A page during which Redis goes away."""
+
+    def leave():
+        raise LedgerUnavailable("Redis did not take it")
+
+    side.app.add_url_rule("/ops/leaving", "ops.leaving", leave)
+
+
+def test_when_redis_goes_away_nothing_is_shown_that_would_have_to_ask_it(leaving, anna, read):
+    answer = anna.get("/ops/leaving")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "durability" not in read(answer).text
+    assert "Log out" not in read(answer).text
 
 
 def test_over_https_it_says_that_it_always_will_be(side, open_side, redis_url):
