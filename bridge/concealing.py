@@ -55,11 +55,15 @@ class Concealer:
 
     def ours(self, text: str) -> str:
         """A sentence of the bridge's own, or a key: the numbers of these people are hidden, and others written with a +."""
-        return text if self.off else _TOKEN.sub(lambda found: self._hidden(found, strange=False), text)
+        return self._shown(text, strange=False)
 
     def theirs(self, text: str) -> str:
         """What a stranger wrote, or the platform told: whatever looks like a number is hidden."""
-        return text if self.off else _TOKEN.sub(lambda found: self._hidden(found, strange=True), text)
+        return self._shown(text, strange=True)
+
+    def _shown(self, text: str, *, strange: bool) -> str:
+        text = text.encode("utf-8", "replace").decode()  # half a character, which JSON may carry, can be written to no page
+        return text if self.off else _TOKEN.sub(lambda found: self._hidden(found, strange=strange), text)
 
     def _hidden(self, found: re.Match[str], *, strange: bool) -> str:
         digits = _digits(found["run"] or found[0])

@@ -115,8 +115,12 @@ class Operating:
 
     def reveal(self, phone: str, entry_key: str, by: str) -> str:
         """The whole number, after it was written down who looked at it."""
-        self._write(by, "looked at the whole number", (entry_key, f"phone:{phone}"))
+        self.look(entry_key, (phone,), by)
         return phone
+
+    def look(self, entry_key: str, phones: Sequence[str], by: str) -> None:
+        """Write down that somebody looks at an event with whole numbers, the raw delivery included: before anything is shown."""
+        self._write(by, "looked at the whole number", (entry_key, *(f"phone:{phone}" for phone in phones)))
 
     def control(self, action: str, campaign: str, by: str, note: str = "") -> str:
         """Pause, resume or stop a campaign at the platform; the id under which its answer will be."""

@@ -16,6 +16,7 @@ from bridge.model import OPERATOR, Entry, Event, Status
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 _NAMED = {STOP_MARK: re.compile(rf"{STOP_MARK}: (\S+) "), SAME_FACT: re.compile(rf"{SAME_FACT} (\S+)")}
+_OVERDUE = timedelta(minutes=1)
 _CHANGES = {"created": "was created", "updated": "was changed", "deleted": "was deleted"}
 
 
@@ -99,6 +100,9 @@ def _cancelled(entry: Entry, about: Circumstances) -> tuple[Mapping[str, Any], E
 
 def _unfinished(entry: Entry, about: Circumstances, now: datetime) -> Told:
     reason, until = _sentence(entry.reason), _until(about.due, now)
+    if about.due and now - about.due > _OVERDUE:
+        late = f"Overdue: a worker should have looked at it {span(now - about.due)} ago. Is one running?"
+        return Told(f"{late} It is {entry.status}: {reason}", Tone.BAD)
     if entry.status is Status.UNKNOWN:
         return Told(f"Being found out whether the call was made: {reason}{until}", Tone.DOUBTFUL)
     if about.calls and about.due and entry.reason.startswith(OUTSIDE_HOURS):

@@ -84,7 +84,9 @@ class Timelines:
         if not refs:
             return Page(())
         page = self.search.page(Wanted(groups=(tuple(f"ref:{ref}" for ref in refs),)), PAGE, after)
-        return Page(tuple(other for other in page.entries if other.key != entry.key), page.next, page.looked_back_to)
+        # The index knows when they were last touched; within a page they are told in the order in which they came.
+        others = sorted((other for other in page.entries if other.key != entry.key), key=lambda other: other.accepted_at, reverse=True)
+        return Page(tuple(others), page.next, page.looked_back_to)
 
     def _calls(self, entry: Entry) -> bool:
         """What rules say today, and what was sent, where there is no such rule any more."""

@@ -88,6 +88,12 @@ def test_who_waits_for_the_hour_will_be_called_at_one():
         ("queued", None, False, "Not done yet: accepted, and next in line."),
         ("waiting", NOW + timedelta(minutes=7), True, "Not called yet: so it is. It goes on by itself in 7 min."),
         ("waiting", NOW, True, "Not called yet: so it is."),
+        (
+            "waiting",
+            NOW - timedelta(hours=6),
+            True,
+            "Overdue: a worker should have looked at it 6 h ago. Is one running? It is waiting: so it is.",
+        ),
         ("parked", NOW + timedelta(minutes=7), True, "Not called yet, and held: so it is."),
         ("unknown", NOW + timedelta(seconds=9), True, "Being found out whether the call was made: so it is. It goes on by itself in 9 s."),
         ("suppressed", None, True, "Not called: so it is."),

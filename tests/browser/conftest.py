@@ -69,9 +69,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def bridge(tmp_path, redis_url) -> Iterator[Running]:
+def configuration() -> str:
+    """What the bridge is configured with; a module that needs more has a fixture of this name."""
+    return CONFIG
+
+
+@pytest.fixture
+def bridge(tmp_path, redis_url, configuration) -> Iterator[Running]:
     path = tmp_path / "config.yaml"
-    path.write_text(CONFIG % {"shared": SHARED, "anna": ANNA, "redis": redis_url, "data": tmp_path})
+    path.write_text(configuration % {"shared": SHARED, "anna": ANNA, "redis": redis_url, "data": tmp_path})
     services = build(load(path, {}))
     running = Running("", services)
     app = create_app(services)

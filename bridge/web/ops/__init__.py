@@ -10,7 +10,7 @@ from typing import cast
 from flask import Blueprint, Flask
 
 from bridge.durability import Durability
-from bridge.web.ops import assets, campaigns, entrance, history, issues, searching, sources, start, switches, unwanted
+from bridge.web.ops import acting, assets, campaigns, entrance, event, history, issues, searching, sources, start, switches, unwanted
 from bridge.web.ops.cookies import Cookies
 from bridge.web.ops.forms import sign_forms
 from bridge.web.ops.frame import Frame
@@ -18,8 +18,10 @@ from bridge.web.ops.guard import Guard
 from bridge.wiring import Services
 
 PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (
+    acting.add,
     assets.add,
     entrance.add,
+    event.add,
     start.add,
     searching.add,
     issues.add,

@@ -49,4 +49,5 @@ def row(entry: Entry, conceal: Concealer | None = None) -> Row:
 
 
 def shown_phone(phone: str, conceal: Concealer) -> str:
-    return phone if conceal.off else mask(phone) if phone else ""
+    """Empty for what has too few digits to be a number: there is nothing to recognise in it."""
+    return phone if conceal.off else mask(phone).removeprefix("…")

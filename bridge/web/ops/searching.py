@@ -22,7 +22,7 @@ HELP = (
     ("source", "which source told it", "source:hubspot"),
     ("campaign", "which campaign it calls in", "campaign:welcome"),
     ("rule", "which rule decided it", 'rule:"call new leads"'),
-    ("phone", "a number, in any spelling", 'phone:"+1 281 332 2575"'),
+    ("phone", "a number, in any spelling", 'phone:"+1 202 555 0142"'),
     ("name", "a name, also one only begun, or an e-mail address", 'name:"alex d"'),
     ("record", "a record of the CRM", "record:deal:555"),
     ("event", "an event's id or key", "event:hubspot:1234567"),
