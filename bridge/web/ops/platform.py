@@ -16,6 +16,7 @@ from bridge.model import from_ms, to_ms
 
 PATIENCE = TOO_OLD + timedelta(seconds=5)
 
+_ANYBODY = Concealer()
 _WRITTEN = re.compile(r"((?:[0-9a-f]{32}\.){1,4})([0-9]{1,14})")
 
 
@@ -92,9 +93,8 @@ ATTEMPTS = {
 """What the platform reports of each, and under which words it is shown."""
 
 
-def table(caption: str, columns: Mapping[str, str], answer: Mapping[str, Any]) -> Table:
+def table(caption: str, columns: Mapping[str, str], answer: Mapping[str, Any], conceal: Concealer = _ANYBODY) -> Table:
     """A report, numbers concealed; only the columns that hold something."""
-    conceal = Concealer()
     rows = answer.get("data") or [] if answer.get("good") else []
     told = "" if rows else "The platform knows of none." if answer.get("good") else conceal.theirs(str(answer.get("told", "")))
     used = [name for name in columns if any(row.get(name) not in (None, "", {}, []) for row in rows)]

@@ -9,7 +9,6 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.concealing import Concealer
-from bridge.deliveries import restored
 from bridge.errors import Refusal
 from bridge.ledger import Pause, RefusedRequest
 from bridge.overview import Figures, Stretch
@@ -18,6 +17,7 @@ from bridge.silence import Silence
 from bridge.sources.base import Manual
 from bridge.web.access import operator
 from bridge.web.ops.plots import plots
+from bridge.web.ops.received import Received, received
 from bridge.wiring import Services
 
 REFUSALS = {
@@ -33,9 +33,6 @@ REFUSALS = {
     Refusal.NO_SECRET: ("came while no secret was configured", "Set the source's secret in the configuration."),
 }
 """What each refusal means, and its mend."""
-
-MOST = 16 * 1024
-"""Characters of a refused body that are shown."""
 
 _GOOD = (Verdict.TAKEN, Verdict.DUPLICATE)
 
@@ -59,10 +56,8 @@ class Shown:
 
     id: str
     at: datetime
-    refusal: str
     message: str
-    head: str
-    body: str
+    request: Received | None
     objection: str
 
 
@@ -135,18 +130,13 @@ class SourcePages:
         ]
 
     def _shown(self, refused: RefusedRequest) -> Shown:
-        delivery = restored(refused.record)
-        conceal = Concealer(times=(delivery.received_at,))
-        head = "\n".join([f"{delivery.method} {delivery.url}", *(f"{name}: {value}" for name, value in delivery.headers.items())])
-        body = conceal.theirs(delivery.body.decode("utf-8", "replace"))
+        conceal = Concealer(times=(refused.received_at,))
         objection = self._readmitting.foresee(refused)
         return Shown(
             id=refused.id,
             at=refused.received_at,
-            refusal=refused.refusal,
             message=conceal.theirs(refused.message),
-            head=conceal.theirs(head),
-            body=body if len(body) <= MOST else f"{body[:MOST]}…",
+            request=received(refused.record, conceal),
             objection=conceal.theirs(objection.told) if objection else "",
         )
 
