@@ -5,8 +5,9 @@ import os
 import threading
 
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException
 from redis.exceptions import RedisError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bridge import durability, log
@@ -18,6 +19,7 @@ from bridge.web.api import api
 from bridge.web.doors import Door, door, protect
 from bridge.web.health import health
 from bridge.web.hooks import hooks
+from bridge.web.metrics import metrics
 from bridge.web.ops import ops
 from bridge.web.ops.failures import failure
 from bridge.wiring import Services, build
@@ -34,10 +36,12 @@ def create_app(services: Services) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = None  # adapters read the raw body; only forms under /ops are parsed, and have limits of their own
     app.register_blueprint(hooks(services.ingest, public_url(services)))
     app.register_blueprint(health(services.ledger, lambda: _durability(services), config.redis.durability))
+    app.register_blueprint(metrics(services.measuring, services.clock))
     app.register_blueprint(ops(services, lambda: _durability(services)))
     app.register_blueprint(api(services))
     protect(app, https=public_url(services).startswith("https:"))
     app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(ParseException, lambda _: _failed(BadRequest()))  # a body in chunks that make no sense
     app.register_error_handler(Exception, _failed)
     _believe_proxies(app, config.server.trusted_proxies)
     return app

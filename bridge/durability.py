@@ -102,6 +102,11 @@ def check(durability: Durability, asked: str) -> list[str]:
     return [*_faults(durability, asked), *_doubts(durability, asked)]
 
 
+def is_weaker(durability: Durability, asked: str) -> bool:
+    """Whether it is known to promise less than ``asked``; a server that does not tell is not."""
+    return durability.level is not Level.UNKNOWN and _STRENGTH[durability.level] < _STRENGTH[Level(asked)]
+
+
 def require(redis: Redis, asked: str) -> list[str]:
     """Raise ``StartupError`` when the server is weaker than asked or cannot be used; returns what is only doubtful.
 
@@ -115,7 +120,7 @@ def require(redis: Redis, asked: str) -> list[str]:
 
 def _faults(durability: Durability, asked: str) -> list[str]:
     level, wanted = durability.level, Level(asked)
-    if level is Level.UNKNOWN or _STRENGTH[level] >= _STRENGTH[wanted]:
+    if not is_weaker(durability, asked):
         return list(durability.problems)
     weakness = (
         f"redis.durability is {wanted}, but {durability.server} only promises {level}: {_LOSES[level]}. Give it "

@@ -7,12 +7,13 @@ from typing import Any
 
 bind = os.environ.get("CALLBRIDGE_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = "gthread"  # keep-alive without a dependency more; a delivery waits for one round trip to Redis and nothing else
+worker_class = "bridge.web.receiving.Worker"  # gunicorn's gthread, in which slow senders take nobody's thread
 threads = 16
 keepalive = 65  # longer than the idle time of the usual proxies, so that they close first
 backlog = 2048
 timeout = 30  # a worker that hangs this long is replaced; CRMs have hung up long before
 graceful_timeout = 20
+forwarder_headers = ""  # no header stands in for the path, not even from a proxy on this host, which may only pass it on
 limit_request_line = 8190  # webhook URLs may carry tokens and query parameters
 preload_app = False  # each worker connects to Redis by itself
 accesslog = None  # one line per delivery is written by the bridge, with more in it and no secrets

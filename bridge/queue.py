@@ -25,8 +25,9 @@ def wake_ups(redis: Redis) -> Queue:
 
 
 def workers(redis: Redis) -> int:
-    """How many worker processes have been heard of within RQ's own patience."""
-    return Worker.count(queue=wake_ups(redis))
+    """How many worker processes have been heard of within RQ's own patience: those that were killed are listed until another one looks."""
+    listed = Worker.all_keys(queue=wake_ups(redis))
+    return int(str(redis.exists(*listed))) if listed else 0
 
 
 def put_wake_ups(queue: Queue, wanted: int) -> int:

@@ -29,6 +29,8 @@ from bridge.ledger import (
     Totals,
     connect,
 )
+from bridge.listening import Listening
+from bridge.measuring import Measuring
 from bridge.model import Rate
 from bridge.operating import Operating
 from bridge.operators import Operators
@@ -65,6 +67,7 @@ class Services:
     timelines: Timelines
     operating: Operating
     overseer: Overseer
+    measuring: Measuring
     operators: Operators
     sessions: Sessions
     throttle: Throttle
@@ -91,8 +94,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         sources=tuple(config.sources),
         clock=clock,
     )
-    totals = Totals(redis)
-    overseer = Overseer(config=config, ledger=ledger, totals=totals, switches=operating.switches, issues=operating.issues, spool=spool)
+    measured = measuring(config, redis, spool)
     return Services(
         config=config,
         redis=redis,
@@ -109,8 +111,9 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
             ledger=ledger, search=search, audit=operating.audit, list=ordering.list, marks=StopMarks(redis), rules=policy.rules, clock=clock
         ),
         operating=operating,
-        overseer=overseer,
-        totals=totals,
+        measuring=measured,
+        overseer=Overseer(ledger, measured),
+        totals=measured.totals,
         switches=operating.switches,
         issues=operating.issues,
         audit=operating.audit,
@@ -120,6 +123,22 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         sessions=Sessions(redis),
         throttle=Throttle(redis),
         clock=clock,
+    )
+
+
+def measuring(config: Config, redis: Redis, spool: Spool) -> Measuring:
+    """What metrics and alerts are made of."""
+    totals = Totals(redis)
+    return Measuring(
+        redis=redis,
+        totals=totals,
+        issues=Issues(redis),
+        switches=Switches(redis),
+        listening=Listening(totals, {name: source.silence for name, source in config.sources.items()}),
+        spool=spool,
+        campaigns=tuple(config.campaigns),
+        sources=tuple(config.sources),
+        asked=config.redis.durability.value,
     )
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with processes and Redis: each fault is a context, and all is well again when it ends."""
+"""What goes wrong with processes, Redis and the network: each fault is a context, and all is well again when it ends."""
 
 import os
 import random
@@ -13,6 +13,9 @@ from chaos.stage import Stage
 from chaos.watch import Watch
 
 _STARTING = 5.0
+_HELD_SHARE = 0.25
+_ROOM = 3
+"""So many times its own length must be left of a run for a fault that comes once."""
 
 
 @dataclass
@@ -27,10 +30,14 @@ class Struck:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``strikes`` hits, and heals when it is resumed. ``seconds``: how long it lasts, at least and at most."""
+    """``strikes`` hits, and heals when it is resumed. ``seconds``: how long it lasts, at least and at most.
+
+    ``once``: so long that a run has it once, and only where there is much of it left.
+    """
 
     strikes: Callable[["Scene"], Generator[str, None, None]]
     seconds: tuple[float, float] = (0, 0)
+    once: bool = False
 
 
 @dataclass
@@ -106,13 +113,33 @@ def _configured(name: str, bad: str, good: str, seconds: tuple[float, float]) ->
     return Fault(strikes, seconds)
 
 
-def _line(way: Way, delay: tuple[float, float], seconds: tuple[float, float]) -> Fault:
+def _line(way: Way, delay: tuple[float, float], seconds: tuple[float, float], *, once: bool = False) -> Fault:
     def strikes(scene: Scene) -> Generator[str, None, None]:
         held = scene.chance.uniform(*delay)
         with scene.watch.outage(), scene.stage.proxy.being(way, held):
             yield f"{way}, {held:.2f} s late" if held else str(way)
 
+    return Fault(strikes, seconds, once)
+
+
+def _network(way: Way, seconds: tuple[float, float]) -> Fault:
+    """Between workers and platform, where the CRM's API is too."""
+
+    def strikes(scene: Scene) -> Generator[str, None, None]:
+        with scene.stage.line.being(way):
+            yield str(way)
+
     return Fault(strikes, seconds)
+
+
+def _hold_back(scene: Scene) -> Generator[str, None, None]:
+    """Some requests arrive when their worker has given them up and their lease has run out, and nobody is there for the answer.
+
+    To the platform a worker that is frozen between the last look at its lease and the sending looks the same.
+    """
+    held = scene.stage.lease + scene.chance.uniform(1, 6)
+    with scene.stage.line.being(delay=held, share=_HELD_SHARE):
+        yield f"one in {1 / _HELD_SHARE:.0f}, for {held:.1f} s"
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -136,6 +163,11 @@ FAULTS: Mapping[str, Fault] = {
     "Redis half-open, late": _line(Way.LATE, (0, 0), (3, 12)),
     "Redis half-open, lost": _line(Way.LOST, (0, 0), (3, 12)),
     "Redis half-open, dead": _line(Way.DEAD, (0, 0), (3, 12)),
+    "Redis away for more than a minute": _line(Way.CUT, (0, 0), (62, 75), once=True),
+    "network cut off": _network(Way.CUT, (1, 8)),
+    "network half-open, late": _network(Way.LATE, (3, 12)),
+    "network half-open, lost": _network(Way.LOST, (3, 12)),
+    "requests held back": Fault(_hold_back, (8, 14)),
 }
 _OFTEN = ("worker killed", "worker killed", "web worker killed", "all workers killed")
 
@@ -158,15 +190,27 @@ class Faults:
             if name is None:
                 deck = self._deck()
                 continue
-            least, most = FAULTS[name].seconds
-            if self.lasting and most:
-                least = most = self.lasting
-            if least > min(left, self.longest):
+            least, most = self._lasts(name)
+            if least > self._most(name, left):
                 time.sleep(0.1)
                 continue
-            self._strike(name, min(chance.uniform(least, most), left, self.longest))
+            self._strike(name, min(chance.uniform(least, most), left))
             time.sleep(max(0.0, min(chance.uniform(0.3, 3.5), until - time.monotonic())))
             self.scene.stage.keep_up()
+
+    def _lasts(self, name: str) -> tuple[float, float]:
+        least, most = FAULTS[name].seconds
+        if self.lasting and most:
+            return self.lasting, self.lasting
+        return (least, most) if FAULTS[name].once else (least, min(most, max(least, self.longest)))
+
+    def _most(self, name: str, left: float) -> float:
+        """How long it may last now."""
+        if not FAULTS[name].once:
+            return min(left, self.longest)
+        if self.only:
+            return left
+        return 0.0 if name in {struck.name for struck in self.past} else left / _ROOM
 
     def _deck(self) -> Iterator[str]:
         names = list(self.only) or [*FAULTS, *_OFTEN]

@@ -1,7 +1,9 @@
-"""A TCP proxy on loopback between bridge and Redis: cut off, slow, or half-open."""
+"""A TCP proxy on loopback between the bridge and Redis, or the platform: cut off, slow, half-open, or one that delivers late."""
 
 import asyncio
+import random
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -26,11 +28,16 @@ class Way(StrEnum):
 
 
 class Proxy:
-    """Listens on ``port`` and passes to ``target``, both on loopback; runs in a thread of its own."""
+    """Listens on ``port`` and passes to ``target``, both on loopback; runs in a thread of its own.
+
+    ``held``: pieces on their way to the target that are held back now.
+    """
 
     def __init__(self, port: int, target: int) -> None:
         self._port, self._target = port, target
-        self._way, self._delay = Way.OPEN, 0.0
+        self._way, self._delay, self._share = Way.OPEN, 0.0, 1.0
+        self._chance = random.Random(port)
+        self.held = 0
         self._loop = asyncio.new_event_loop()
         self._passable = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -42,7 +49,7 @@ class Proxy:
     def running(self) -> Iterator["Proxy"]:
         self._thread.start()
         try:
-            self._do(self._turn(Way.OPEN, 0.0))
+            self._do(self._turn(Way.OPEN))
             yield self
         finally:
             self._do(self._close())
@@ -51,19 +58,31 @@ class Proxy:
             self._loop.close()
 
     @contextmanager
-    def being(self, way: Way = Way.OPEN, delay: float = 0.0) -> Iterator[None]:
-        """So while the block lasts, and open after it. ``delay``: seconds that each piece is held back."""
-        self._do(self._turn(way, delay))
+    def being(self, way: Way = Way.OPEN, delay: float = 0.0, share: float = 1.0) -> Iterator[None]:
+        """So while the block lasts, and open after it. ``delay``: seconds that each piece is held back.
+
+        A ``share`` below one: of the pieces on their way to the target only so many, by chance; they arrive all the same, the last of
+        them long after the block, whether somebody still waits for the answer or not.
+        """
+        self._do(self._turn(way, delay, share))
         try:
             yield
         finally:
-            self._do(self._turn(Way.OPEN, 0.0))
+            self._do(self._turn(Way.OPEN))
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until nothing is held back any more; False when the time is up before."""
+        until = time.monotonic() + seconds
+        while self.held and time.monotonic() < until:
+            time.sleep(0.1)
+        return not self.held
 
     def _do(self, what: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
-    async def _turn(self, way: Way, delay: float) -> None:
-        before, self._way, self._delay = self._way, way, delay
+    async def _turn(self, way: Way, delay: float = 0.0, share: float = 1.0) -> None:
+        before, self._way = self._way, way
+        self._delay, self._share = delay, share
         if way is Way.OPEN and self._server is None:
             self._server = await asyncio.start_server(self._line, "127.0.0.1", self._port)
         if way is Way.CUT:
@@ -96,8 +115,8 @@ class Proxy:
             ends.append(back)
             self._lines.add(back)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, back))
-                both.create_task(self._pass(onward, writer))
+                both.create_task(self._pass(reader, back, onward=True))
+                both.create_task(self._pass(onward, writer, onward=False))
         except* (OSError, ConnectionError):
             pass
         finally:
@@ -106,10 +125,9 @@ class Proxy:
                 self._dead.discard(end)
                 end.close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, onward: bool) -> None:
         while data := await reader.read(_CHUNK):
-            if self._delay:
-                await asyncio.sleep(self._delay)
+            await self._hold(onward=onward)
             await self._passable.wait()
             if writer in self._dead:
                 continue
@@ -117,3 +135,12 @@ class Proxy:
             await writer.drain()
         with suppress(OSError):
             writer.write_eof()
+
+    async def _hold(self, *, onward: bool) -> None:
+        if not self._delay or (self._share < 1 and not (onward and self._chance.random() < self._share)):
+            return
+        self.held += 1
+        try:
+            await asyncio.sleep(self._delay)
+        finally:
+            self.held -= 1

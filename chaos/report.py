@@ -94,7 +94,7 @@ def _spread(times: Sequence[float]) -> str:
 
 
 def _faults(report: Report) -> Table:
-    table = _table("What went wrong with processes and Redis", "fault", "times", "longest silence of the web", "of new call jobs")
+    table = _table("What went wrong with processes, Redis and the network", "fault", "times", "longest silence of the web", "of new call jobs")
     for name, (number, web, calls) in sorted(report.recovery.items()):
         table.add_row(name, str(number), f"{web:.1f} s", f"{calls:.1f} s")
     return table

@@ -20,6 +20,7 @@ from chaos.stream import Stream
 from chaos.watch import Watch
 
 _STILL_SENDING = 90.0
+_STILL_HELD = 60.0
 _PEOPLE_TOLD = 3
 _OUTAGE = ("Redis is away", "Redis went away", "Redis is back", "ended and is started again")
 
@@ -80,6 +81,7 @@ class _Run:
                 self._faults.run(until)
             healed = time.monotonic()
             self._finish_sending()
+            self._stage.line.drain(_STILL_HELD)  # what is on its way to the platform may yet make a call
             judge.drain(self._services.ledger, self._wanted.drain, self._tell)
             drained_in = time.monotonic() - healed
         return self._judged(drained_in)

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from bridge.config import load
+from bridge.quantities import parse_duration
 from bridge.redis_server import find_server
 from bridge.wiring import Services, build
 from chaos.proxy import Proxy
@@ -34,6 +35,7 @@ campaigns: {welcome: {token: welcome, rate_limit: 50/s}, numbers: {token: number
 sources:"""
 _PATIENCE = 60.0
 _GRACE = 40.0
+_BEYOND = 10.0  # that a lease lasts longer than the time-out of the Calls API
 _OURS = ("CALLBRIDGE", "PORT", "REDIS_URL", "WEB_CONCURRENCY", "GUNICORN", "OPS_TOKEN")
 
 
@@ -43,13 +45,18 @@ class StageError(Exception):
 
 @dataclass
 class Stage:
-    """Where everything is. ``redis_port`` is Redis itself, ``proxy`` what the bridge is told."""
+    """Where everything is. ``platform`` and ``redis_port`` are those themselves; the bridge is told of the ``line`` and the ``proxy`` before them.
+
+    ``lease``: seconds that a worker has for one attempt.
+    """
 
     folder: Path
     port: int
     platform: str
     redis_port: int
     proxy: Proxy
+    line: Proxy
+    lease: float
     environ: dict[str, str]
     redis: "subprocess.Popen[bytes]"
     bridge: "subprocess.Popen[bytes]"
@@ -103,19 +110,19 @@ class Stage:
 def staged(timeout: str, *, keep: bool) -> Iterator[Stage]:
     """All of it up. ``keep``: leave the folder with data and log behind."""
     folder = Path(tempfile.mkdtemp(prefix="callbridge-chaos-"))
-    platform_port, port, redis_port, proxy_port = free_ports(4)
+    platform_port, port, redis_port, proxy_port, line_port = free_ports(5)
     platform = f"http://127.0.0.1:{platform_port}"
-    settings = {"port": port, "platform": platform, "timeout": timeout}
+    settings = {"port": port, "platform": f"http://127.0.0.1:{line_port}", "timeout": timeout}
     (folder / "config.yaml").write_text(_CONFIG % settings + SOURCES % settings + "rules:" + RULES)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     environ |= {"CALLBRIDGE_CONFIG": str(folder / "config.yaml"), "REDIS_URL": f"redis://127.0.0.1:{proxy_port}/0"}
-    proxy, started = Proxy(proxy_port, redis_port), []
+    proxy, line, started = Proxy(proxy_port, redis_port), Proxy(line_port, platform_port), []
     try:
-        with proxy.running():
+        with proxy.running(), line.running():
             started.append(_program(folder, environ, "simulator.log", "simulate", "--port", str(platform_port)))
             redis = _redis(folder, redis_port)
             bridge = _bridge(folder, environ)
-            stage = Stage(folder, port, platform, redis_port, proxy, environ, redis, bridge)
+            stage = Stage(folder, port, platform, redis_port, proxy, line, parse_duration(timeout).total_seconds() + _BEYOND, environ, redis, bridge)
             try:
                 _await(lambda: _answers(f"{platform}/simulator/clock"), "the simulator")
                 _await(lambda: _answers(f"{stage.url}/readyz"), f"the bridge (see {stage.log})")

@@ -20,18 +20,20 @@ from bridge.errors import StartupError
 
 ROOT = Path(__file__).parents[1]
 
+# Told by its pipe when the tests are gone, however they ended: then its server must not stay behind.
 HOLD = """
-import sys, time
+import select, sys, time
 from pathlib import Path
 from bridge.embedded import EmbeddedRedis
 embedded = EmbeddedRedis(Path(sys.argv[1]))
 embedded.start()
 print(embedded.pid, flush=True)
-time.sleep(60)
+select.select([sys.stdin], [], [], 60)
+embedded.stop()
 """
 
 # Both sides of the fork write, each its line in one piece: without a buffer, print would write the line and its end apart.
-HOLD_WITH_A_FORK = HOLD.replace("time.sleep(60)", "import os; os.write(1, f'{os.fork()}\\n'.encode()); time.sleep(60)")
+HOLD_WITH_A_FORK = HOLD.replace("select.select", "import os; os.write(1, f'{os.fork()}\\n'.encode()); select.select")
 
 # Whoever starts programs in the background has them ignore Ctrl-C, and they pass that on.
 ASK_AFTER_CTRL_C = """
@@ -54,7 +56,7 @@ with EmbeddedRedis(Path(sys.argv[1])) as embedded:
 @contextmanager
 def script(code: str, data_dir: Path) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-c", code, str(data_dir)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             yield process
         finally:
@@ -90,8 +92,43 @@ def eventually(holds: Callable[[], bool]) -> bool:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
+    """Whatever a test that failed left running there is ended."""
     with tempfile.TemporaryDirectory(prefix="cb-", ignore_cleanup_errors=True) as directory:
         yield Path(directory) / "data"
+        end_server(Path(directory) / "data" / "redis" / "server.lock")
+
+
+def end_server(lock: Path) -> None:
+    """Kill who holds the lock of a server; a free lock means that there is none."""
+    if not lock.exists() or not lock.read_text():
+        return
+    with lock.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.kill(int(lock.read_text()), signal.SIGKILL)
+
+
+def test_the_tests_themselves_leave_no_server_behind_when_they_are_killed(data_dir):
+    with script(HOLD, data_dir) as owner:
+        server = int(next_line(owner))
+        assert owner.stdin
+        owner.stdin.close()  # as the kernel does for tests that are killed
+
+        assert owner.wait(10) == 0
+    assert eventually(lambda: not is_running(data_dir)), server
+
+
+def test_a_server_that_a_failed_test_left_behind_is_ended(data_dir):
+    with script(HOLD, data_dir) as owner:
+        next_line(owner)
+        owner.kill()
+        owner.wait()
+    assert is_running(data_dir)
+
+    end_server(data_dir / "redis" / "server.lock")
+
+    assert eventually(lambda: not is_running(data_dir))
 
 
 def test_what_was_written_is_there_after_a_stop_and_a_start(data_dir):
@@ -266,7 +303,7 @@ def is_process(process: "subprocess.Popen[str]") -> bool:
 
 def test_a_fork_of_the_owner_that_stops_it_stops_nothing(data_dir):
     code = HOLD.replace(
-        "time.sleep(60)",
+        "select.select([sys.stdin], [], [], 60)\nembedded.stop()",
         "import os; child = os.fork()\nif child: os.waitpid(child, 0); print(embedded.alive()); embedded.stop()\nelse: embedded.stop()",
     )
 

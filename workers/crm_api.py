@@ -5,12 +5,14 @@ returns the event with what it learned. Everything that can go wrong on the way 
 without a secret: a CRM's address or header may carry its token.
 """
 
+import re
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
 
 from bridge.errors import LookupFailed, Unreadable
 from bridge.ledger import TokenStore
@@ -115,10 +117,18 @@ class CrmApi:
         return response
 
     def _send(self, source: Source, request: HttpRequest) -> HttpResponse:
+        if leads_astray(request.url):
+            raise LookupFailed(f"an id that {source.title} is to be asked for is none: it would lead the request to another place", final=True)
         response = self._line.send(request)
         if isinstance(response, TransportFailure):
             raise LookupFailed(f"{source.title} {_FAILURES[response]}", parked=response is TransportFailure.UNSENDABLE)
         return response
+
+
+def leads_astray(url: str) -> bool:
+    """Whether its path goes up again, however it is spelled. Adapters quote what they put into a path; ``..`` needs no quoting, and
+    whoever may send a webhook could have the token used for something else than a record."""
+    return any(part in {".", ".."} for part in re.split(r"[/\\;]", unquote(unquote(urlsplit(url).path))))
 
 
 def _carrying(token: str, request: HttpRequest) -> HttpRequest:

@@ -13,7 +13,7 @@ from bridge.keys import digest
 from bridge.ledger import Blocked
 from bridge.model import Entry, Status, iso
 from bridge.quantities import show_duration
-from workers.answers import NOT_FOUND, Answer, JobReport, Outcome
+from workers.answers import LONGEST_WAIT, NOT_FOUND, Answer, JobReport, Outcome
 
 POISON = 3
 """An event whose attempt took its worker process down this often is not tried again by itself."""
@@ -133,7 +133,8 @@ def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
         return Ending(status=Status.PARKED, reason=f"{failed.message}; goes on by itself when that is mended", due=due)
     if _too_long(entry, now):
         return Ending(status=Status.FAILED, reason=f"gave up after 24 h: {failed.message}. Replay it when the CRM answers")
-    due = now + max(delay(_NOT_NOW, _failures(entry, "look up"), entry.key), timedelta(seconds=failed.retry_after or 0))
+    asked = timedelta(seconds=min(failed.retry_after or 0, LONGEST_WAIT))
+    due = now + max(delay(_NOT_NOW, _failures(entry, "look up"), entry.key), asked)
     return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due, trouble=True)
 
 

@@ -28,11 +28,13 @@ from rq.serializers import JSONSerializer
 from bridge import log, wiring
 from bridge.config import Config, load
 from bridge.errors import LedgerUnavailable
-from bridge.ledger import Asks, TokenStore, Totals, connect
+from bridge.ledger import AlertBook, Asks, TokenStore, Totals, connect
 from bridge.queue import wake_ups
+from bridge.spool import Spool
+from workers.alerting import EVERY, Alerting
 from workers.asking import Asking
 from workers.batch import Batch
-from workers.calls_api import CallsApi
+from workers.calls_api import CallsApi, Line
 from workers.chores import Chore
 from workers.crm_api import CrmApi
 from workers.dispatcher import Dispatcher
@@ -49,6 +51,7 @@ _RQ_TTL = 20
 _AGAIN = 1.0
 _SWEPT_AT_ONCE = 200
 _RESTART = (0.2, 1.0, 3.0, 10.0)
+_RECEIVERS_ANSWER_WITHIN = timedelta(seconds=10)
 _GRACE = 60.0
 """Seconds open attempts are given to end when the worker is told to stop; more than any HTTP timeout."""
 
@@ -197,7 +200,7 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing.start()
     subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew, world.clock)
     threading.Thread(target=subscriptions.run, args=(stopping,), name="subscriptions", daemon=True).start()
-    for chore in chores(world, connect(url, timeout=5.0)):
+    for chore in (*chores(world, connect(url, timeout=5.0)), *alerting(config, world)):
         chore.start(stopping)
     places = [_Place(path, concurrency) for _ in range(processes)]
     parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)
@@ -225,6 +228,21 @@ def chores(world: World, patient: Redis) -> list[Chore]:
         Chore("totals", note, every=5.0),
         Chore("sweeping", lambda: world.ledger.sweep(_SWEPT_AT_ONCE, world.clock()) == _SWEPT_AT_ONCE, every=10.0),
     ]
+
+
+def alerting(config: Config, world: World) -> list[Chore]:
+    """Who tells the receivers of alerts, where there are any."""
+    redis = world.ledger.redis
+    teller = Alerting(
+        receivers=config.alerts,
+        public_url=config.server.public_url,
+        measuring=wiring.measuring(config, redis, Spool(config.data_dir / "spool")),
+        book=AlertBook(redis),
+        post=Line(_RECEIVERS_ANSWER_WITHIN, pool_size=1).send,
+        clock=world.clock,
+        worker=world.worker,
+    )
+    return [Chore("alerting", teller.look, every=EVERY)] if config.alerts else []
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import click
 
 from bridge import __version__
+from bridge.cli.alerts import alerts
 from bridge.cli.campaigns import campaigns
 from bridge.cli.check import check
 from bridge.cli.completion import completion
@@ -47,6 +48,7 @@ SECTIONS: Mapping[str, Mapping[click.Command, str]] = {
     },
     "Trying": {
         demo: "the whole bridge at work, calling nobody",
+        alerts: "send a test message to who is told by webhook",
         send: "a webhook, signed as its CRM would sign it",
         simulate: "the platform's API, simulated",
         completion: "have the shell complete commands and names",

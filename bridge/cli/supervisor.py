@@ -3,7 +3,6 @@
 import errno
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import click
 from redis.exceptions import AuthenticationError, RedisError
 
 from bridge import durability
+from bridge.cli.ending import until_told
 from bridge.config import Config
 from bridge.embedded import EmbeddedRedis
 from bridge.errors import StartupError
@@ -43,7 +43,8 @@ class Program:
 
 def gunicorn(path: Path, config: Config, environ: Mapping[str, str]) -> Program:
     """The web server. It is a program of its own, so that it holds nothing of the command line's ability to call out."""
-    variables = {**environ, "CALLBRIDGE_CONFIG": str(path.resolve()), "CALLBRIDGE_BIND": config.server.bind}
+    sizes = {"CALLBRIDGE_BIND": config.server.bind, "CALLBRIDGE_MAX_BODY": str(config.server.max_body)}
+    variables = {**environ, "CALLBRIDGE_CONFIG": str(path.resolve()), **sizes}
     return Program([sys.executable, "-m", "gunicorn", "--config", "python:bridge.gunicorn_conf", "bridge.app:from_environment()"], variables)
 
 
@@ -106,9 +107,8 @@ class Supervisor:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
-        """Until SIGINT or SIGTERM; the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopping.set())
+        """Until told to end; the exit code."""
+        until_told(self.stopping)
         if self.config.redis.url:
             return self._serve(None)
         with EmbeddedRedis(self.config.data_dir, self.config.redis.durability.value, lambda line: click.echo(line, err=True)) as embedded:

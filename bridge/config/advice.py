@@ -44,6 +44,8 @@ def _server(config: Config) -> Iterator[str]:
     if signing and config.server.public_url is None:
         who = f"{', '.join(signing)} sign{'s' if len(signing) == 1 else ''} the URL"
         yield f"server.public_url: not set, but {who} that a webhook is sent to: set it unless nothing stands before the bridge"
+    if config.alerts and config.server.public_url is None:
+        yield "server.public_url: not set, so alerts have no link to what they are about"
     yield from _operators(config)
     if config.redis.durability in _DURABILITY:
         yield _DURABILITY[config.redis.durability]

@@ -22,6 +22,7 @@ def cross_check(filled: Filled) -> Iterator[Objection]:
     yield from _check_mode(filled)
     yield from _check_secrets(filled)
     yield from _check_operators(filled)
+    yield from _check_alerts(filled)
     rules = filled.data.get("rules")
     places = [("rules", position) for position in range(len(rules))] if isinstance(rules, list) else []
     yield from _check_rule_names(places, filled)
@@ -61,6 +62,19 @@ def _check_operators(filled: Filled) -> Iterator[Objection]:
         if token and str(token) in holders:
             yield Objection(place, f"this is also the token of {holders[str(token)]}, and nobody could tell the two apart: give each his own")
         holders.setdefault(str(token), name)
+
+
+def _check_alerts(filled: Filled) -> Iterator[Objection]:
+    """What was told to an address is remembered by that address."""
+    alerts = filled.data.get("alerts")
+    seen: dict[str, int] = {}
+    for position, alert in enumerate(alerts if isinstance(alerts, list) else ()):
+        place: Place = ("alerts", position, "url")
+        url = str(_mapping(alert).get("url") or "")
+        if url in seen:
+            yield Objection(place, f"the receiver on line {seen[url]} has this address too: say everything that it is told in one")
+        if url:
+            seen.setdefault(url, filled.line(place))
 
 
 def _check_rule_names(places: list[tuple[str, int]], filled: Filled) -> Iterator[Objection]:

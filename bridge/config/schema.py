@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, field_validator, model_validator
@@ -19,7 +20,8 @@ from bridge.phones import to_e164
 from bridge.quantities import Duration, RateLimit
 from bridge.rules import Rule
 from bridge.sources import kinds
-from bridge.sources.base import SourceSettings
+from bridge.sources.base import OneOrMore, SourceSettings
+from bridge.sources.standard_webhooks import key_of
 
 PLATFORM_MEMORY = timedelta(hours=24)
 """How long the platform remembers an idempotence key; the bridge must remember at least as long."""
@@ -28,6 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _BIND = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _NO_BLANKS = re.compile(r"[!-~]+")
 _SIZE = re.compile(r"([0-9]{1,12})\s*(B|KiB|MiB|GiB|kB|MB|GB)?")
+_SHORTEST_KEY = 24
 _BYTES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -52,6 +55,27 @@ class CrmParams(StrEnum):
 
     FORM = "form"
     QUERY = "query"
+
+
+class Concern(StrEnum):
+    """What an alert can be about."""
+
+    ISSUE = "issue"
+    PARKED = "parked"
+    UNKNOWN = "unknown"
+    PAST_DUE = "past_due"
+    SILENCE = "silence"
+    PAUSED = "paused"
+    PLATFORM = "platform"
+    WORKERS = "workers"
+    HEARTBEAT = "heartbeat"
+
+
+class AlertFormat(StrEnum):
+    """How an alert is written: signed after Standard Webhooks, or the text that Slack and those who understand Slack take."""
+
+    STANDARD_WEBHOOKS = "standard_webhooks"
+    SLACK = "slack"
 
 
 def _name(value: str) -> str:
@@ -95,6 +119,30 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _alert_address(value: SecretStr) -> SecretStr:
+    """May hold a secret in its path, as those of Slack do, so nothing of it is quoted."""
+    parts = _split(value.get_secret_value())
+    if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or not _NO_BLANKS.fullmatch(value.get_secret_value()):
+        raise ValueError("this is no address of a receiver: write it as https://host/path")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("alerts go out over https, but for a receiver on this host (http://127.0.0.1…)")
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _shared_secret(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    with suppress(ValueError):
+        if secret.startswith("whsec_") and len(key_of(secret)) >= _SHORTEST_KEY:
+            return value
+    raise ValueError("must be whsec_ and the base64 of at least 24 bytes, such as `echo whsec_$(openssl rand -base64 32)` gives")
+
+
 def _redis_address(value: str) -> str:
     parts = _split(value)
     if not parts or parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
@@ -125,6 +173,8 @@ RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Token = Annotated[Secret, AfterValidator(_token)]
+AlertAddress = Annotated[SecretStr, AfterValidator(_alert_address)]
+SharedSecret = Annotated[SecretStr, AfterValidator(_shared_secret)]
 Span = Annotated[Duration, AfterValidator(_positive)]
 
 
@@ -225,6 +275,43 @@ class RetentionSettings(_Section):
         return value
 
 
+class PatienceSettings(_Section):
+    """How long something must have been so before a receiver is told."""
+
+    unknown: Span = Field(default=timedelta(minutes=15), description="since the first request of which nobody knows what came of it")
+    parked: Span = Field(default=timedelta(minutes=10), description="since a campaign or a source was first seen with parked events")
+    past_due: Span = Field(default=timedelta(minutes=1), description="since a worker should have looked at an event")
+    platform: Span = Field(default=timedelta(minutes=2), description="since the platform does not answer for a campaign")
+    workers: Span = Field(default=timedelta(minutes=1), description="since no worker process was heard of")
+
+
+class AlertSettings(_Section):
+    """One receiver of alerts."""
+
+    url: AlertAddress = Field(description="where alerts are posted")
+    secret: SharedSecret | None = Field(default=None, description="what they are signed with; both sides know it")
+    format: AlertFormat = Field(default=AlertFormat.STANDARD_WEBHOOKS, description="how they are written")
+    on: Annotated[tuple[Concern, ...], OneOrMore, Field(min_length=1)] = Field(
+        default=tuple(concern for concern in Concern if concern is not Concern.HEARTBEAT), description="what is told; absent: all but the heartbeat"
+    )
+    repeat: Span = Field(default=timedelta(hours=4), description="how often what goes on is told again")
+    heartbeat: Span = Field(default=timedelta(minutes=5), description="how often a heartbeat is sent, where `on` names it")
+    after: PatienceSettings = Field(default=PatienceSettings(), description="how long something must have been so")
+
+    @model_validator(mode="after")
+    def _signed_or_not(self) -> Self:
+        if self.format is AlertFormat.STANDARD_WEBHOOKS and self.secret is None:
+            raise ValueError("format standard_webhooks signs, so it needs `secret`; format slack does not")
+        if self.format is AlertFormat.SLACK and self.secret is not None:
+            raise ValueError("format slack signs nothing: leave `secret` out")
+        return self
+
+    @property
+    def host(self) -> str:
+        """What may be said of the address."""
+        return urlsplit(self.url.get_secret_value()).hostname or ""
+
+
 class Config(_Section):
     """The whole configuration, checked."""
 
@@ -238,3 +325,4 @@ class Config(_Section):
     sources: Mapping[Name, Annotated[SourceSettings, _ByKind()]] = Field(default={}, description="who may send webhooks, by name")
     rules: tuple[Rule, ...] = Field(default=(), description="what an event means; the first that matches wins")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="how long what is remembered stays")
+    alerts: tuple[AlertSettings, ...] = Field(default=(), description="who is told by webhook when somebody should look")

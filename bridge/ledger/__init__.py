@@ -1,5 +1,6 @@
 """The ledger: the durable record of what was accepted, decided, tried and done."""
 
+from bridge.ledger.alerts import AlertBook as AlertBook
 from bridge.ledger.asks import Ask as Ask
 from bridge.ledger.asks import Asks as Asks
 from bridge.ledger.audit import Act as Act
@@ -30,6 +31,9 @@ from bridge.ledger.search import Search as Search
 from bridge.ledger.search import Wanted as Wanted
 from bridge.ledger.sessions import Session as Session
 from bridge.ledger.sessions import Sessions as Sessions
+from bridge.ledger.standing import Standing as Standing
+from bridge.ledger.standing import Standings as Standings
+from bridge.ledger.standing import Stuck as Stuck
 from bridge.ledger.store import Ledger as Ledger
 from bridge.ledger.store import connect as connect
 from bridge.ledger.switches import Pause as Pause

@@ -48,10 +48,10 @@ class Issues:
         self._redis = redis
 
     def all(self, most: int = 500) -> list[KnownIssue]:
-        """The one seen last first."""
+        """The one seen last first; in two round trips."""
         with available():
             found: Any = self._redis.zrevrange(layout.ISSUES, 0, most - 1)
-        return self._known([str(name) for name in found])
+        return self._known(list(map(str, found)))
 
     def one(self, fingerprint: str) -> KnownIssue | None:
         return next(iter(self._known([fingerprint])), None)
@@ -67,11 +67,11 @@ class Issues:
     def _known(self, fingerprints: Sequence[str]) -> list[KnownIssue]:
         with available():
             pipeline = self._redis.pipeline(transaction=False)
-            for name in fingerprints:
-                pipeline.hgetall(layout.issue(name))
-                pipeline.zcard(layout.by(f"issue:{name}"))
+            for fingerprint in fingerprints:
+                pipeline.hgetall(layout.issue(fingerprint))
+                pipeline.zcard(layout.by(f"issue:{fingerprint}"))
             rows = pipeline.execute() if fingerprints else []
-        return [_read(name, row, failed) for name, row, failed in zip(fingerprints, rows[::2], rows[1::2], strict=True) if row]
+        return [_read(fingerprint, row, failed) for fingerprint, row, failed in zip(fingerprints, rows[::2], rows[1::2], strict=True) if row]
 
 
 def _read(fingerprint: str, row: dict[str, str], failed: int) -> KnownIssue:

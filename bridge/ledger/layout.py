@@ -47,6 +47,9 @@ Redis: a change that an older version would misread gets a new number and a migr
     history:<step>           zset    what the totals and the present state were, every so often (ms), JSON
     paused                   hash    what somebody paused (*, campaign:<name>, source:<name>) → who, when and why (JSON)
     asks                     list    what somebody wants done at the platform now; answer:<id> string: what came of it
+    alerting                 string  the supervisor that tells receivers of alerts
+    alerts:<receiver>        hash    what a receiver knows, by the alert's key; alerts:out:<receiver> list: what it is still to be told;
+                                     alerts:line:<receiver> hash: failures in a row, again: when it is tried again (ms), beat: its last heartbeat
     audit                    stream  who did what; audit:<target> list: the same, of one event, person, campaign, …
 
 ``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``; ``due:last`` holds calls that are
@@ -156,6 +159,18 @@ def answer(ask_id: str) -> str:
     return f"{PREFIX}answer:{ask_id}"
 
 
+def alerts_known(receiver: str) -> str:
+    return f"{PREFIX}alerts:{receiver}"
+
+
+def alerts_out(receiver: str) -> str:
+    return f"{PREFIX}alerts:out:{receiver}"
+
+
+def alerts_line(receiver: str) -> str:
+    return f"{PREFIX}alerts:line:{receiver}"
+
+
 def audit(target: str) -> str:
     return f"{PREFIX}audit:{target}"
 
@@ -174,6 +189,7 @@ ISSUES = f"{PREFIX}issues"
 TOTALS = f"{PREFIX}totals"
 PAUSED = f"{PREFIX}paused"
 ASKS = f"{PREFIX}asks"
+ALERTING = f"{PREFIX}alerting"
 AUDIT = f"{PREFIX}audit"
 
 

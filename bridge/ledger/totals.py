@@ -20,6 +20,9 @@ HISTORIES: Mapping[str, tuple[timedelta, timedelta]] = {
 }
 """How far apart what was noted is, and for how long it is kept."""
 
+TOOK = ("0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "300", "1800", "7200", "43200", "86400", "more")
+"""The seconds that ``took|<campaign>|<seconds>`` may be counted under, as ``common.lua`` spells them, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -45,7 +45,7 @@ class StandardWebhooksSettings(SourceSettings):
     @classmethod
     def _is_key(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for secret in value:
-            _key(secret.get_secret_value())
+            key_of(secret.get_secret_value())
         return value
 
 
@@ -107,13 +107,17 @@ class StandardWebhooks(Source):
         shared = next((secret for secret in self.require_secret() if not secret.startswith(_PUBLIC)), None)
         if shared is None:
             raise Unverified(Refusal.NO_SECRET, f"source '{self.name}' has only public keys, and those cannot sign")
-        message_id, timestamp = f"msg_{keys.digest(body)}", str(int(now.timestamp()))
-        signature = base64.b64encode(hmac_sha256(_key(shared), f"{message_id}.{timestamp}.".encode() + body)).decode()
-        headers = {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
-        return Signed(body, url, {"Content-Type": "application/json", **headers})
+        return Signed(body, url, {"Content-Type": "application/json", **proof(shared, f"msg_{keys.digest(body)}", body, now)})
 
 
-def _key(secret: str) -> bytes:
+def proof(secret: str, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """The headers that prove where a message comes from. ``secret`` is a shared one; a retry keeps its id and is signed afresh."""
+    timestamp = str(int(now.timestamp()))
+    signature = base64.b64encode(hmac_sha256(key_of(secret), f"{message_id}.{timestamp}.".encode() + body)).decode()
+    return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
+
+
+def key_of(secret: str) -> bytes:
     """The bytes of a key. ``ValueError`` for what is none: nothing, not base64, a public key of another length."""
     encoded = secret.removeprefix(_SHARED).removeprefix(_PUBLIC).rstrip("=")
     try:
@@ -140,7 +144,7 @@ def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
 
 
 def _matches(secret: str, message: bytes, given: Iterable[Sequence[str]]) -> bool:
-    key = _key(secret)
+    key = key_of(secret)
     if secret.startswith(_PUBLIC):
         return any(version == "v1a" and _is_signed(key, message, signature) for version, signature in given)
     expected = base64.b64encode(hmac_sha256(key, message))

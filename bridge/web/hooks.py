@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from flask import Blueprint, Request, Response, current_app, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from bridge.errors import LedgerUnavailable, Unreadable, Unverified
@@ -19,6 +20,7 @@ from bridge.web.answers import code_of, http_problem, problem, unavailable
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """All of them come here: some CRMs ask for a handshake by GET, and the rest is told what is right in one form."""
 
+_LONGEST_NAME = 64  # of what a stranger calls a source, in what is said of it; a configured one is shorter
 _ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 
 _log = logging.getLogger("callbridge.delivery")
@@ -33,7 +35,7 @@ def hooks(ingest: Ingest, public_url: str) -> Blueprint:
         started = perf_counter()
         response, told = _answer(ingest, source, public_url)
         spent = round((perf_counter() - started) * 1000, 1)
-        wide(_log, "delivery", {"source": source, "method": request.method, "status": response.status_code, "ms": spent, **told})
+        wide(_log, "delivery", {"source": source[:_LONGEST_NAME], "method": request.method, "status": response.status_code, "ms": spent, **told})
         return response
 
     return blueprint
@@ -41,7 +43,7 @@ def hooks(ingest: Ingest, public_url: str) -> Blueprint:
 
 def _answer(ingest: Ingest, name: str, public_url: str) -> tuple[Response, dict[str, Any]]:
     if name not in ingest.sources:
-        message = f"no source is called '{name}': the path is /webhooks/ and a name under `sources` in the configuration"
+        message = f"no source is called '{name[:_LONGEST_NAME]}': the path is /webhooks/ and a name under `sources` in the configuration"
         return problem(404, "unknown_source", message), {"code": "unknown_source"}
     try:
         return _taken(ingest, name, _delivery(request, name, public_url, ingest))
@@ -101,7 +103,10 @@ def _body(incoming: Request) -> bytes:
     """
     limit = _limit()
     incoming.max_content_length = limit + 1
-    body = incoming.get_data(cache=False)
+    try:
+        body = incoming.get_data(cache=False)
+    except ParseException as crooked:  # chunks that make no sense
+        raise BadRequest from crooked
     if len(body) > limit:
         raise RequestEntityTooLarge
     if len(body) < (incoming.content_length or 0):

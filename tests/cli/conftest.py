@@ -99,7 +99,7 @@ class Folder:
         return subprocess.Popen(
             [sys.executable, "-m", "bridge", *map(str, words)],
             cwd=self.path,
-            env={**kept, **environ},
+            env={**kept, "CALLBRIDGE_PARENT": str(os.getpid()), **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

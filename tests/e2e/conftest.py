@@ -83,7 +83,7 @@ class Bridge:
 
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
         """``callbridge <command>``, by default ``run``; its configuration is found as operators name it, by the environment."""
-        environ = {**os.environ, "CALLBRIDGE_CONFIG": str(self.config)}
+        environ = {**os.environ, "CALLBRIDGE_CONFIG": str(self.config), "CALLBRIDGE_PARENT": str(os.getpid())}  # no run outlives its tests
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bridge", *(command or ("run",))],

@@ -1,99 +1,27 @@
 """What only the real web server shows: URLs as they came, bodies in chunks, connections that are kept."""
 
-import http.client
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from bridge.config import load
-from bridge.sources.base import Source
-from bridge.wiring import build, clock
+from bridge.wiring import clock
 
 PUBLIC = "https://bridge.example.com"
-CONFIG = """
-server: {bind: "127.0.0.1:%(port)s", public_url: "%(public)s", max_body: 64KiB}
-redis: {url: "%(redis)s", durability: unsafe}
-data_dir: %(data)s
-sources:
-  hubspot: {kind: hubspot, secret: hubspot-client-secret}
-  zapier: {kind: generic, secret: zapier-secret}
-"""
 PLAIN = b"POST /webhooks/zapier HTTP/1.1\r\nHost: bridge\r\nAuthorization: Bearer zapier-secret\r\n"
 CHUNKED = PLAIN + b"Transfer-Encoding: chunked\r\n\r\n"
 FORM = b"event_id=1&type=lead.created&phone=%2B128133225"
 GENERIC = {"Authorization": "Bearer zapier-secret", "Content-Type": "application/json"}
 
 
+def posted(connection, body, headers):
+    connection.request("POST", "/webhooks/zapier", body, headers)
+    with connection.getresponse() as answer:
+        answer.read()
+        return answer.status
+
+
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-@dataclass
-class Web:
-    """``callbridge web`` on a port of its own."""
-
-    port: int
-    hubspot: Source
-
-    def connect(self) -> "closing[http.client.HTTPConnection]":
-        return closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10))
-
-    def post(self, path: str, body: Any, headers: Mapping[str, str], **more: Any) -> tuple[int, bytes]:
-        with self.connect() as connection:
-            return exchange(connection, path, body, headers, **more)
-
-    def say(self, words: bytes) -> bytes:
-        """Everything the server answers to these bytes; the connection is closed for writing behind them."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(words)
-            connection.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def exchange(connection: http.client.HTTPConnection, path: str, body: Any, headers: Mapping[str, str], **more: Any) -> tuple[int, bytes]:
-    connection.request("POST", path, body, headers, **more)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory, redis_server) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("web")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    path = folder / "config.yaml"
-    path.write_text(CONFIG % {"port": port, "public": PUBLIC, "redis": redis_server, "data": folder})
-    environ = {**os.environ, "WEB_CONCURRENCY": "1"}
-    process = subprocess.Popen([sys.executable, "-m", "bridge", "web", "--config", str(path)], env=environ, stderr=subprocess.DEVNULL)
-    try:
-        running = Web(port, build(load(path, {})).sources["hubspot"])
-        _await(running, process)
-        yield running
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def _await(web: Web, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(400):
-        assert process.poll() is None, "callbridge web ended at once"
-        try:
-            socket.create_connection(("127.0.0.1", web.port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("callbridge web does not listen")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +87,7 @@ def test_a_sender_that_hangs_up_in_the_middle_of_its_body_has_delivered_nothing(
 def test_a_connection_is_kept_for_the_next_delivery_even_after_a_refusal(web, redis):
     deliveries = [(b"{}", {}), (b"{}", GENERIC), (b'{"event_id": "1", "type": "x"}', GENERIC)]
     with web.connect() as connection:
-        statuses = [exchange(connection, "/webhooks/zapier", *delivery)[0] for delivery in deliveries]
+        statuses = [posted(connection, *delivery) for delivery in deliveries]
         kept = connection.sock is not None
 
     assert statuses == [401, 422, 200]

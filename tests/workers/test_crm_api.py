@@ -242,6 +242,28 @@ def test_a_redirect_to_another_host_is_not_followed(api):
     assert other.asked == []
 
 
+@pytest.mark.parametrize("path", ["/first/../second", "/first/..", "/first/.", "/first/%2e%2e", "/first/1%2F..%2Fsecond", "/first/..%3Bx/second"])
+def test_an_id_that_would_lead_to_another_place_is_not_asked_for(api, path):
+    with running() as crm:
+        source = Toy(crm.url)
+
+        def asking() -> Lookup:
+            yield source.ask(path)
+            return EVENT
+
+        failure = failing(api, source, asking())
+
+    assert failure.final
+    assert crm.asked == []
+
+
+def test_a_redirect_of_the_crm_is_no_way_to_another_place_of_its_own_either(api):
+    with running({**GOOD, "/first": (302, b"")}, headers={"Location": "/second"}) as crm:
+        failing(api, Toy(crm.url))
+
+    assert [what for what, _, _ in crm.asked] == ["GET /first"]
+
+
 def test_a_turn_that_comes_soon_is_waited_for_before_every_request(api):
     turns = iter([0.0, 0.2])
     with running() as crm:

@@ -11,7 +11,7 @@ from bridge.errors import LookupFailed
 from bridge.ledger import Blocked
 from bridge.model import Entry, Event, Status
 from workers import policy
-from workers.answers import Answer, Outcome
+from workers.answers import LONGEST_WAIT, Answer, Outcome
 from workers.policy import GIVE_UP, JITTER, delay
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -97,6 +97,13 @@ def test_a_crm_that_does_not_help_ends_an_attempt(failed, status):
 
     assert ending.status is status
     assert failed.retry_after is None or ending.due >= NOW + timedelta(seconds=failed.retry_after)
+
+
+@pytest.mark.parametrize("asked", [LONGEST_WAIT + 1, 1e9, 1e12, 1e300, float("inf")])
+def test_a_crm_that_asks_to_be_left_alone_for_ever_is_asked_again_all_the_same(asked):
+    ending = policy.after_lookup(LookupFailed("slow", retry_after=asked), ENTRY, NOW)
+
+    assert NOW + timedelta(seconds=LONGEST_WAIT) <= ending.due <= NOW + timedelta(hours=2)
 
 
 @pytest.mark.parametrize(

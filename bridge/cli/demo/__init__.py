@@ -4,7 +4,6 @@
 """
 
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from bridge.cli.demo.sending import play
 from bridge.cli.demo.setting import Stage, staged
 from bridge.cli.demo.showing import show_next_steps, show_results
+from bridge.cli.ending import until_told
 from bridge.cli.options import examples
 
 _NARROWEST = 110
@@ -33,8 +33,7 @@ def demo(data_dir: Path, port: int, *, keep: bool, leave: bool) -> None:
     Starts Redis, web, workers and a simulated Calls API, sends webhooks as CRMs send them, and shows what came of each.
     """
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    until_told(stopping)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _NARROWEST)
     console.print("Starting Redis, web, workers, and a simulated Calls API that rings nobody …")
     with staged(data_dir, port, keep=keep) as stage:

@@ -87,6 +87,7 @@ def _copy_samples(target: Path) -> None:
 @contextmanager
 def _bridge(config_path: Path, log: Path, url: str) -> Iterator["subprocess.Popen[bytes]"]:
     environment = {name: value for name, value in os.environ.items() if name != "PORT"}  # the demo's port is written in its configuration
+    environment["CALLBRIDGE_PARENT"] = str(os.getpid())  # a demo that is killed leaves no bridge behind
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [sys.executable, "-m", "bridge", "run", "--config", str(config_path)],

@@ -94,7 +94,7 @@ class SourcePages:
             address=f"{self._public}/webhooks/{name}",
             local=services.config.server.public_url is None,
             plots=plots(overview, name, None),
-            limit=services.overseer.patience(now).get(name),
+            limit=services.measuring.listening.limits(now).get(name),
             configured=services.config.sources[name].silence is not None,
             refusals=[(count, *_meaning(why)) for why, count in Counter(services.totals.refused([name])[name]).most_common()],
             refused=[self._shown(each) for each in services.refusals.of(name)],
@@ -114,7 +114,7 @@ class SourcePages:
     def _lines(self, names: Sequence[str]) -> list[Line]:
         services, now = self._services, self._services.clock()
         heard, pauses, overview = services.totals.heard(), services.switches.all(), services.overseer.overview(Stretch.DAY, now)
-        silent = {silence.source: silence for silence in services.overseer.silent(now)}
+        silent = {silence.source: silence for silence in services.measuring.listening.silent(heard, now)}
         refused = services.totals.refused(names)
         return [
             Line(

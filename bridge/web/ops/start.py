@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from bridge.model import Status
 from bridge.overview import Overview, Stretch
-from bridge.standing import Standing
+from bridge.situation import Situation
 from bridge.web.ops.addresses import search_address
 from bridge.web.ops.plots import plots
 from bridge.web.ops.words import lasting
@@ -52,15 +52,15 @@ class Board:
         stretch = next((each for each in Stretch if each == request.args.get("range")), Stretch.DAY)
         chosen: dict[str, Any] = {what: name for what, names in self._choices.items() if (name := request.args.get(what)) in names}
         now = self._clock()
-        standing, overview = self._overseer.standing(now), self._overseer.overview(stretch, now, chosen.get("source"), chosen.get("campaign"))
+        situation, overview = self._overseer.situation(now), self._overseer.overview(stretch, now, chosen.get("source"), chosen.get("campaign"))
         return render_template(
             "start.html",
             examples=EXAMPLES,
-            standing=standing,
-            tiles=tiles(standing),
-            kinds=standing.kinds[:_MOST_SHOWN],
-            issues=standing.open_issues[:_MOST_SHOWN],
-            addresses={remark: _address(remark.what, remark.name) for remark in standing.remarks},
+            situation=situation,
+            tiles=tiles(situation),
+            kinds=situation.kinds[:_MOST_SHOWN],
+            issues=situation.open_issues[:_MOST_SHOWN],
+            addresses={remark: _address(remark.what, remark.name) for remark in situation.remarks},
             overview=overview,
             figures=figures(overview, chosen),
             plots=plots(overview, chosen.get("source"), chosen.get("campaign")),
@@ -84,18 +84,18 @@ class Tile:
     tone: str = ""
 
 
-def tiles(standing: Standing) -> list[Tile]:
+def tiles(situation: Situation) -> list[Tile]:
     """The present in figures."""
-    counts = standing.statuses
-    held = {status: (sample.total, sample.oldest if sample.total else None) for status, sample in standing.samples.items()}
-    late = f"{standing.past_due:,} past due" if standing.past_due else "none is late"
+    counts = situation.statuses
+    held = {status: (sample.total, sample.oldest if sample.total else None) for status, sample in situation.samples.items()}
+    late = f"{situation.past_due:,} past due" if situation.past_due else "none is late"
     moving = sum(counts.get(status, 0) for status in (Status.QUEUED, Status.RUNNING))
-    shown = [Tile(label="on their way", count=moving, query="status:queued,running", note=late, tone="bad" if standing.past_due else "")]
+    shown = [Tile(label="on their way", count=moving, query="status:queued,running", note=late, tone="bad" if situation.past_due else "")]
     for status, tone in _TONES.items():
         total, oldest = held[status]
         shown.append(Tile(label=status.value, count=total, query=f"status:{status}", since=oldest, tone=tone if total else ""))
-    failed, note = counts.get(Status.FAILED, 0), f"{len(standing.open_issues)} open issue{'s' * (len(standing.open_issues) != 1)}"
-    return [*shown, Tile(label="failed", count=failed, query="status:failed", note=note, tone="bad" if standing.open_issues else "")]
+    failed, note = counts.get(Status.FAILED, 0), f"{len(situation.open_issues)} open issue{'s' * (len(situation.open_issues) != 1)}"
+    return [*shown, Tile(label="failed", count=failed, query="status:failed", note=note, tone="bad" if situation.open_issues else "")]
 
 
 _TONES = {Status.WAITING: "", Status.UNKNOWN: "doubtful", Status.PARKED: "doubtful"}

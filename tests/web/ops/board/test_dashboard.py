@@ -114,7 +114,7 @@ def test_every_chart_has_its_figures_as_a_table(board):
 def test_parts_of_it_keep_themselves_fresh(board):
     live = {each["id"]: each["data-live"] for each in board.get("/ops/", range="7d", source="zapier").all("section") if "data-live" in each}
 
-    assert live == dict.fromkeys(("standing", "figures"), "/ops/?range=7d&source=zapier")
+    assert live == dict.fromkeys(("situation", "figures"), "/ops/?range=7d&source=zapier")
 
 
 def test_a_paused_bridge_says_so_on_every_page(board):

@@ -10,11 +10,11 @@ from bridge.ledger.issues import State
 from bridge.ledger.sampling import Held
 from bridge.model import Status
 from bridge.silence import Silence
-from bridge.standing import HELD, Standing, kinds, told_duration
+from bridge.situation import HELD, Situation, kinds, told_duration
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EMPTY = Sample(0, None, ())
-WELL = Standing(at=NOW, statuses={}, samples=dict.fromkeys(HELD, EMPTY), workers=1)
+WELL = Situation(at=NOW, statuses={}, samples=dict.fromkeys(HELD, EMPTY), workers=1)
 ISSUE = KnownIssue(
     fingerprint="f1",
     source="crm",

@@ -49,7 +49,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Situation:
     """One bridge at one moment. ``alone``: since when the platform does not answer for a campaign. ``past_due`` should be done already."""
 
     at: datetime
@@ -113,17 +113,17 @@ def told_duration(span: timedelta) -> str:
     return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
 
 
-def _no_workers(now: Standing) -> Iterator[Remark]:
+def _no_workers(now: Situation) -> Iterator[Remark]:
     if not now.workers:
         yield Remark("bad", "workers", "No worker is running, so what is accepted waits: start `callbridge worker` (or `run`).")
 
 
-def _late(now: Standing) -> Iterator[Remark]:
+def _late(now: Situation) -> Iterator[Remark]:
     if now.past_due:
         yield Remark("bad", "past_due", f"{_events(now.past_due)} past due: more workers are needed, or they hang; see their log.")
 
 
-def _unreachable(now: Standing) -> Iterator[Remark]:
+def _unreachable(now: Situation) -> Iterator[Remark]:
     for name, since in now.alone.items():
         yield Remark(
             "bad",
@@ -133,13 +133,13 @@ def _unreachable(now: Standing) -> Iterator[Remark]:
         )
 
 
-def _broken(now: Standing) -> Iterator[Remark]:
+def _broken(now: Situation) -> Iterator[Remark]:
     if count := len(now.open_issues):
         failed = sum(issue.failed for issue in now.open_issues)
         yield Remark("bad", "issues", f"{count} issue{'s are' if count > 1 else ' is'} open, with {failed:,} failed event{'s' * (failed != 1)}.")
 
 
-def _in_doubt(now: Standing) -> Iterator[Remark]:
+def _in_doubt(now: Situation) -> Iterator[Remark]:
     oldest = now.samples[Status.UNKNOWN].oldest
     if oldest and now.at - oldest > UNKNOWN_FOR:
         count = now.samples[Status.UNKNOWN].total
@@ -150,14 +150,14 @@ def _in_doubt(now: Standing) -> Iterator[Remark]:
         )
 
 
-def _quiet(now: Standing) -> Iterator[Remark]:
+def _quiet(now: Situation) -> Iterator[Remark]:
     for silence in now.silent:
         apart, limit = told_duration(now.at - silence.since), told_duration(silence.limit)
         told = f"{silence.source} has delivered nothing for {apart}, which is longer than {limit}."
         yield Remark("doubtful", "source", told, silence.source)
 
 
-def _on_disk(now: Standing) -> Iterator[Remark]:
+def _on_disk(now: Situation) -> Iterator[Remark]:
     if now.spooled:
         count = f"{now.spooled} deliver{'ies wait' if now.spooled > 1 else 'y waits'}"
         yield Remark("doubtful", "spool", f"{count} on this host's disk: kept while Redis was away, and being taken in.")
