@@ -22,9 +22,10 @@ class Listening:
 
     def silent(self, heard: Mapping[str, datetime], now: datetime) -> list[Silence]:
         """``heard`` is what :meth:`Totals.heard` says now."""
-        return judge(heard, self._known_limits(now), now)
+        return judge(heard, self.limits(now), now)
 
-    def _known_limits(self, now: datetime) -> Mapping[str, timedelta | None]:
+    def limits(self, now: datetime) -> Mapping[str, timedelta | None]:
+        """How long each source may be silent at this time of day; None where too little is known of it."""
         if self._limits is None or not timedelta(0) <= now - self._limits[0] < LEARNED_FOR:
             history = self._totals.since("hour", now - _HISTORY) if None in self._configured.values() else []
             self._limits = (now, limits(self._configured, history, now))

@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from bridge.errors import Unusable
-from bridge.ledger import Act, Asks, Audit, Issues, Pause, Switches, Unwanted
+from bridge.ledger import Act, Asks, Audit, Issues, Pause, RefusedRequest, Switches, Unwanted
 from bridge.ledger.issues import State
 from bridge.ledger.switches import EVERYTHING
 from bridge.model import OPERATOR, Entry
 from bridge.ordering import Ordering
 from bridge.phones import mask
+from bridge.readmitting import Readmitted, Readmitting
 from bridge.replaying import Mode, Replayed, Replaying
 
 CONTROLS = {"pause": "paused the campaign at the platform", "resume": "resumed the campaign at the platform", "stop": "stopped the campaign for good"}
@@ -93,12 +94,24 @@ class Operating:
         self._write(by, "had a person forgotten", (key,))
         return key
 
+    def readmit(self, readmitting: Readmitting, request: RefusedRequest, by: str) -> Readmitted:
+        """Take in a refused request, if it is genuine by today's secrets."""
+        done = readmitting.readmit(request)
+        if done.receipts:
+            keys = tuple(receipt.key for receipt in done.receipts)
+            self._write(by, "took in a request that had been refused", (f"source:{request.source}", *keys))
+        return done
+
     def change_issue(self, fingerprint: str, state: State, by: str) -> bool:
         """Whether there is such an issue."""
         known = self.issues.change(fingerprint, state, by, self.clock())
         if known:
             self._write(by, f"called the issue {state}", (f"issue:{fingerprint}",))
         return known
+
+    def export_unwanted(self, by: str) -> None:
+        """Write down that somebody takes the whole do-not-call list, numbers and all: before it is given out."""
+        self._write(by, "exported the do-not-call list, with whole numbers")
 
     def reveal(self, phone: str, entry_key: str, by: str) -> str:
         """The whole number, after it was written down who looked at it."""

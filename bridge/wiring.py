@@ -20,6 +20,7 @@ from bridge.ledger import (
     Issues,
     Ledger,
     Plans,
+    Refusals,
     Retention,
     Search,
     Sessions,
@@ -35,6 +36,7 @@ from bridge.model import Rate
 from bridge.operating import Operating
 from bridge.operators import Operators
 from bridge.ordering import Ordering
+from bridge.overseeing import Overseer
 from bridge.planning import Planning
 from bridge.replaying import Replaying
 from bridge.sources import kinds
@@ -62,10 +64,12 @@ class Services:
     issues: Issues
     audit: Audit
     asks: Asks
+    refusals: Refusals
     finder: Finder
     explainer: Explainer
     timelines: Timelines
     operating: Operating
+    overseer: Overseer
     measuring: Measuring
     planning: Planning
     stepping: Stepping
@@ -96,6 +100,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         sources=tuple(config.sources),
         clock=clock,
     )
+    measured = measuring(config, redis, spool)
     return Services(
         config=config,
         redis=redis,
@@ -112,14 +117,16 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
             ledger=ledger, search=search, audit=operating.audit, list=ordering.list, marks=StopMarks(redis), rules=policy.rules, clock=clock
         ),
         operating=operating,
-        measuring=measuring(config, redis, spool),
         planning=Planning(plans=plans, finder=finder, audit=operating.audit, digest=policy.digest, clock=clock),
         stepping=Stepping(plans=plans, finder=finder, replaying=operating.replaying, clock=clock),
-        totals=Totals(redis),
+        measuring=measured,
+        overseer=Overseer(ledger, measured),
+        totals=measured.totals,
         switches=operating.switches,
         issues=operating.issues,
         audit=operating.audit,
         asks=operating.asks,
+        refusals=Refusals(redis),
         operators=operators(config),
         sessions=Sessions(redis),
         throttle=Throttle(redis),

@@ -1,26 +1,20 @@
 """``callbridge do-not-call``: the list of numbers that nobody calls."""
 
-import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from io import StringIO
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from bridge.cli.options import CAMPAIGN, MOMENT, NOTHING_MATCHED, by_option, config_option, examples, json_option, known, meant_instead, opened
+from bridge.cli.options import CAMPAIGN, MOMENT, NOTHING_MATCHED, by_option, config_option, examples, json_option, known, opened
 from bridge.cli.tables import out, shown, table
-from bridge.ledger import Act, Unwanted
+from bridge.ledger import Unwanted
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN
-from bridge.model import iso
+from bridge.number_lists import COLUMNS, BadLine, Reading, row, written
 from bridge.phones import to_e164
 from bridge.wiring import Services, clock
-
-COLUMNS = ("phone", "campaign", "source", "note", "added", "until")
 
 _region = click.option("--region", metavar="CC", help="Country of numbers written without a country code, such as US or DE.")
 _campaign = click.option("--campaign", type=CAMPAIGN, help="Only in this campaign. Default: in every one.")
@@ -87,7 +81,7 @@ def list_(phone: str | None, region: str | None, config_path: str | None, *, as_
     entries = opened(config_path).ordering.list
     found = list(entries.of(_number(phone, region)) if phone else entries.all())
     if as_json:
-        click.echo(json.dumps([_row(entry) for entry in found], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([row(entry) for entry in found], ensure_ascii=False, indent=2))
     else:
         _show(found)
     sys.exit(0 if found else NOTHING_MATCHED)
@@ -106,8 +100,8 @@ def import_(file: TextIO, *, region: str | None, by: str, config_path: str | Non
     All lines are checked first; with a bad one nothing is imported, and the bad ones are named. Exit 1 when there were any.
     """
     services = opened(config_path)
-    read = list(_read(file, services, region))
-    good, bad = [entry for entry in read if isinstance(entry, Unwanted)], [entry for entry in read if isinstance(entry, _Bad)]
+    read = list(Reading(tuple(services.config.campaigns), clock(), region).lines(file))
+    good, bad = [entry for entry in read if isinstance(entry, Unwanted)], [entry for entry in read if isinstance(entry, BadLine)]
     for line in bad:
         click.echo(f"line {line.number}: {line.why}", err=True)
     if bad and not skip_bad:
@@ -124,54 +118,13 @@ def import_(file: TextIO, *, region: str | None, by: str, config_path: str | Non
 def export(file: Path | None, by: str, config_path: str | None) -> None:
     """Write the list as CSV, to FILE or to standard output; `import` takes it back. That you did is written down."""
     services = opened(config_path)
-    services.audit.write(Act(at=clock(), by=by, what="exported the do-not-call list"))
-    entries = services.ordering.list.all()
-    written = StringIO()
-    writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    count = sum(1 for entry in entries if writer.writerow(_row(entry)))
+    services.operating.export_unwanted(by)
+    lines = list(written(services.ordering.list.all()))
     if file:
-        file.write_text(written.getvalue(), encoding="utf-8")
-        click.echo(f"{count} entries in {file}.")
+        file.write_text("".join(lines), encoding="utf-8")
+        click.echo(f"{len(lines) - 1} entries in {file}.")
     else:
-        click.echo(written.getvalue(), nl=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    number: int
-    why: str
-
-
-def _read(file: TextIO, services: Services, region: str | None) -> Iterator[Unwanted | _Bad]:
-    rows = csv.DictReader(file, skipinitialspace=True)
-    names = [name.strip().lower() for name in rows.fieldnames or ()]
-    if "phone" not in names:
-        yield _Bad(1, f"the first line must name the columns, and one of them `phone`; it says: {', '.join(names) or 'nothing'}")
-        return
-    rows.fieldnames = names
-    for row in rows:
-        try:
-            yield _entry({name: (value or "").strip() for name, value in row.items() if isinstance(value, str)}, services, region)
-        except ValueError as wrong:
-            yield _Bad(rows.line_num, str(wrong))
-
-
-def _entry(row: dict[str, str], services: Services, region: str | None) -> Unwanted:
-    phone, campaign = to_e164(row["phone"], region), row.get("campaign") or EVERY_CAMPAIGN
-    if phone is None:
-        raise ValueError(f"'{row['phone']}' is no phone number: write it with + and the country code, or give --region")
-    if campaign not in {EVERY_CAMPAIGN, *services.config.campaigns}:
-        raise ValueError(f"no campaign is called '{campaign}'{meant_instead(campaign, services.config.campaigns)}")
-    until = _moment(row.get("until", ""))
-    return Unwanted(phone=phone, campaign=campaign, source=row.get("source") or "import", note=row.get("note", ""), added=clock(), until=until)
-
-
-def _moment(written: str) -> datetime | None:
-    try:
-        return MOMENT.convert(written, None, None) if written else None
-    except click.BadParameter as wrong:
-        raise ValueError(wrong.message) from wrong
+        click.echo("".join(lines), nl=False)
 
 
 def _known_campaign(services: Services, campaign: str | None) -> str:
@@ -185,25 +138,14 @@ def _number(written: str, region: str | None) -> str:
     return phone
 
 
-def _row(entry: Unwanted) -> dict[str, str]:
-    return {
-        "phone": entry.phone,
-        "campaign": entry.campaign,
-        "source": entry.source,
-        "note": entry.note,
-        "added": iso(entry.added.replace(microsecond=0)),
-        "until": iso(entry.until) if entry.until else "",
-    }
-
-
 def _show(entries: Sequence[Unwanted]) -> None:
     if not entries:
         click.echo("Nobody is on the list.", err=True)
         return
     made = table(*COLUMNS)
     for entry in entries:
-        row = {**_row(entry), "campaign": "every" if entry.campaign == EVERY_CAMPAIGN else entry.campaign}
-        made.add_row(*(shown(row[name]) for name in COLUMNS))
+        cells = {**row(entry), "campaign": "every" if entry.campaign == EVERY_CAMPAIGN else entry.campaign}
+        made.add_row(*(shown(cells[name]) for name in COLUMNS))
     out().print(made)
 
 

@@ -30,6 +30,10 @@ from bridge.ledger.records import Part as Part
 from bridge.ledger.records import Record as Record
 from bridge.ledger.records import Retention as Retention
 from bridge.ledger.records import call_gate as call_gate
+from bridge.ledger.refusals import Refusals as Refusals
+from bridge.ledger.refusals import RefusedRequest as RefusedRequest
+from bridge.ledger.sampling import Sample as Sample
+from bridge.ledger.sampling import Sampling as Sampling
 from bridge.ledger.search import Cursor as Cursor
 from bridge.ledger.search import Page as Page
 from bridge.ledger.search import Search as Search

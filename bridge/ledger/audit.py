@@ -15,6 +15,10 @@ from bridge.model import from_ms, to_ms
 
 KEPT = 100_000
 _KEPT_OF_ONE = 100
+_CHUNK = 500
+
+LOOKS = 5000
+"""The most acts that one page looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,9 @@ class Act:
 class Audit:
     """Raises ``LedgerUnavailable`` when Redis does not take it: then what was to be written down must not be done."""
 
-    def __init__(self, redis: Redis, retention: Retention) -> None:
+    def __init__(self, redis: Redis, retention: Retention, looks: int = LOOKS) -> None:
         self._redis = redis
+        self._looks = looks
         self._kept = retention.longest
 
     def write(self, act: Act) -> None:
@@ -53,6 +58,30 @@ class Audit:
         with available():
             rows: Any = self._redis.xrevrange(layout.AUDIT, count=most)
         return [_read(fields["act"]) for _, fields in rows]
+
+    def page(self, size: int, before: str = "", by: str = "") -> tuple[list[Act], str]:
+        """The newest first, those of one person where ``by`` names him, and where the next page begins: empty at the end.
+
+        However few a person's are, no more than so many acts are looked at; then a page is short, and the next one goes on.
+        """
+        found: list[Act] = []
+        looks = self._looks
+        while len(found) < size and looks > 0:
+            rows = self._before(before, min(looks, _CHUNK))
+            for entry_id, act in rows:
+                before = entry_id
+                found += [act] if by in {"", act.by} else []
+                if len(found) == size:
+                    return found, before
+            if len(rows) < min(looks, _CHUNK):
+                return found, ""
+            looks -= len(rows)
+        return found, before
+
+    def _before(self, before: str, most: int) -> list[tuple[str, Act]]:
+        with available():
+            rows: Any = self._redis.xrevrange(layout.AUDIT, max=f"({before}" if before else "+", count=most)
+        return [(str(entry_id), _read(fields["act"])) for entry_id, fields in rows]
 
     def of(self, targets: Sequence[str]) -> list[Act]:
         """What was done to any of these, the newest first."""

@@ -71,10 +71,23 @@ class DoNotCallList:
     def all(self) -> Iterator[Unwanted]:
         """Every entry, the number added last first; read in pages, so that the list may be long."""
         start = 0
-        while phones := self._page(start):
-            for phone in phones:
-                yield from self.of(phone)
+        while phones := self._page(start, _PAGE):
+            yield from self._entries(phones)
             start += len(phones)
+
+    def page(self, start: int, size: int) -> list[Unwanted]:
+        """What stands against ``size`` numbers, the number added last first, from the ``start``-th on."""
+        return self._entries(self._page(start, size))
+
+    def size(self) -> int:
+        """How many numbers are on the list."""
+        with available():
+            return int(str(self._redis.zcard(layout.UNWANTED)))
+
+    def added_at(self, moment: datetime) -> list[str]:
+        """The numbers that were added, last, at exactly this moment."""
+        with available():
+            return [str(phone) for phone in self._redis.zrangebyscore(layout.UNWANTED, to_ms(moment), to_ms(moment))]
 
     def known(self, phones: Sequence[str]) -> list[str]:
         """Those of the numbers that events in the ledger are about: there may be calls to stop."""
@@ -84,9 +97,17 @@ class DoNotCallList:
                 pipeline.exists(layout.ref(f"phone:{phone}"))
             return [phone for phone, there in zip(phones, pipeline.execute(), strict=True) if there]
 
-    def _page(self, start: int) -> list[str]:
+    def _page(self, start: int, size: int) -> list[str]:
         with available():
-            return [str(phone) for phone in self._redis.zrevrange(layout.UNWANTED, start, start + _PAGE - 1)]
+            return [str(phone) for phone in self._redis.zrevrange(layout.UNWANTED, start, start + size - 1)]
+
+    def _entries(self, phones: Sequence[str]) -> list[Unwanted]:
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for phone in phones:
+                pipeline.hgetall(layout.unwanted(phone))
+            rows = pipeline.execute() if phones else []
+        return [_read(phone, campaign, written) for phone, kept in zip(phones, rows, strict=True) for campaign, written in sorted(kept.items())]
 
 
 def _written(entry: Unwanted) -> str:

@@ -227,6 +227,15 @@ class Ledger:
             since = self.redis.hget(layout.breaker(campaign), "open")
         return from_ms(float(str(since))) if since else None
 
+    def left_alone(self, campaigns: Sequence[str]) -> dict[str, datetime]:
+        """Those of the campaigns for which the platform does not answer, and since when."""
+        with available():
+            pipeline = self.redis.pipeline(transaction=False)
+            for campaign in campaigns:
+                pipeline.hget(layout.breaker(campaign), "open")
+            rows = pipeline.execute() if campaigns else []
+        return {campaign: from_ms(float(since)) for campaign, since in zip(campaigns, rows, strict=True) if since}
+
     def other_layouts(self) -> list[str]:
         """The numbers of ledgers on this Redis that another version made."""
         with available():

@@ -86,10 +86,29 @@ class Totals:
         """What was noted from then on, the oldest first."""
         with available():
             rows: Any = self._redis.zrangebyscore(layout.history(step), to_ms(since), "+inf")
-        read = [json.loads(row) for row in rows]
-        return [Snapshot(from_ms(row["at"]), row["totals"], row["statuses"]) for row in read]
+        return [_read(row) for row in rows]
+
+    def at(self, step: str, moments: Sequence[datetime]) -> list[Snapshot | None]:
+        """What was noted last at each of these moments; None where nothing is kept from then."""
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for moment in moments:
+                pipeline.zrevrangebyscore(layout.history(step), to_ms(moment), "-inf", start=0, num=1)
+            rows = pipeline.execute() if moments else []
+        return [_read(row[0]) if row else None for row in rows]
+
+    def began(self) -> datetime | None:
+        """When the oldest of what is kept was noted."""
+        with available():
+            first: Any = self._redis.zrange(layout.history("hour"), 0, 0, withscores=True)
+        return from_ms(first[0][1]) if first else None
 
     def _is_due(self, step: str, apart: timedelta, now: datetime) -> bool:
         with available():
             last: Any = self._redis.zrange(layout.history(step), -1, -1, withscores=True)
         return not (last and to_ms(now) // millis(apart) <= int(last[0][1]) // millis(apart))
+
+
+def _read(written: str) -> Snapshot:
+    row = json.loads(written)
+    return Snapshot(from_ms(row["at"]), row["totals"], row["statuses"])

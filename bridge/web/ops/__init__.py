@@ -10,14 +10,28 @@ from typing import cast
 from flask import Blueprint, Flask
 
 from bridge.durability import Durability
-from bridge.web.ops import acting, assets, entrance, event, replays, searching, start
+from bridge.web.ops import acting, assets, campaigns, entrance, event, history, issues, replays, searching, sources, start, switches, unwanted
 from bridge.web.ops.cookies import Cookies
 from bridge.web.ops.forms import sign_forms
 from bridge.web.ops.frame import Frame
 from bridge.web.ops.guard import Guard
 from bridge.wiring import Services
 
-PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (acting.add, assets.add, entrance.add, event.add, replays.add, start.add, searching.add)
+PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (
+    acting.add,
+    assets.add,
+    entrance.add,
+    event.add,
+    start.add,
+    searching.add,
+    issues.add,
+    replays.add,
+    sources.add,
+    campaigns.add,
+    switches.add,
+    unwanted.add,
+    history.add,
+)
 """What adds routes; the order does not matter."""
 
 

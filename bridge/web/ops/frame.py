@@ -8,13 +8,15 @@ from typing import Any
 from flask import Blueprint, g, request
 
 from bridge import __version__
+from bridge.concealing import Concealer
 from bridge.durability import Durability
 from bridge.model import Status
 from bridge.phones import mask
 from bridge.web.ops import charts
 from bridge.web.ops.assets import address
+from bridge.web.ops.banners import BANNERS, Banner
 from bridge.web.ops.cookies import THEME
-from bridge.web.ops.words import MEANINGS, exactly, figure, relatively
+from bridge.web.ops.words import MEANINGS, exactly, figure, lasting, rate, relatively
 from bridge.wiring import Services
 
 
@@ -26,18 +28,17 @@ class Link:
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """Something everybody must know, above every page; ``kind`` is good, doubtful or bad."""
-
-    text: str
-    kind: str = "doubtful"
-
-
-LINKS: tuple[Link, ...] = (Link("Start", "ops.start"), Link("Events", "ops.events"), Link("Replays", "ops.replays"))
-
-BANNERS: tuple[Callable[[Services], Banner | None], ...] = ()
-"""Asked for every page, so each must be quick: one read of the ledger at most."""
+LINKS: tuple[Link, ...] = (
+    Link("Dashboard", "ops.start"),
+    Link("Events", "ops.events"),
+    Link("Issues", "ops.issues"),
+    Link("Replays", "ops.replays"),
+    Link("Sources", "ops.sources"),
+    Link("Campaigns", "ops.campaigns"),
+    Link("Switches", "ops.switches"),
+    Link("Do not call", "ops.unwanted"),
+    Link("History", "ops.history"),
+)
 
 _FOOT_LIVES = timedelta(seconds=30)
 
@@ -57,6 +58,10 @@ class Frame:
         blueprint.add_app_template_filter(figure, "figure")
         blueprint.add_app_template_filter(mask, "masked")
         blueprint.add_app_template_filter(lambda status: MEANINGS[Status(status)], "meaning")
+        blueprint.add_app_template_filter(lasting, "lasting")
+        blueprint.add_app_template_filter(rate, "rate")
+        blueprint.add_app_template_filter(Concealer().ours, "concealed")  # the bridge's own sentences
+        blueprint.add_app_template_filter(Concealer().theirs, "noted")  # what somebody wrote
         blueprint.add_app_template_global(charts.bars, "bars")
         blueprint.add_app_template_global(charts.line, "line")
 

@@ -1,8 +1,9 @@
 """How the pages say things: statuses, times."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 
-from bridge.model import Status
+from bridge.model import Rate, Status
 
 MEANINGS = {
     Status.QUEUED: "accepted, and next in line",
@@ -45,3 +46,22 @@ def exactly(moment: datetime) -> str:
 def figure(number: float) -> str:
     """``1,234,567``, and no more places behind the point than it has."""
     return f"{number:,.10g}"
+
+
+def lasting(seconds: float | None) -> str:
+    """``850 ms``, ``1.2 s``, ``4 min``; a dash where nothing is known, and a word where it is longer than is counted."""
+    if seconds is None:
+        return "–"
+    if seconds == inf:
+        return "over a day"
+    size, unit = next((size, unit) for size, unit in _SPANS if seconds >= size or unit == "ms")
+    return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else f"{seconds / size:.0f} {unit}"
+
+
+_SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (0.001, "ms"))
+
+
+def rate(limit: Rate) -> str:
+    """``5/s``, ``300/min``, ``100 in 10 s``."""
+    unit = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(limit.seconds)
+    return f"{limit.count}/{unit}" if unit else f"{limit.count} in {limit.seconds:g} s"

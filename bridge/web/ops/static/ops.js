@@ -124,4 +124,5 @@ function revealHelpers(root) {
 }
 
 revealHelpers(document);
+document.querySelector(".links [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 within(document, "[data-live]").forEach(keepFresh);
