@@ -16,7 +16,8 @@ from bridge.errors import LedgerUnavailable
 from bridge.finding import Finder
 from bridge.foreseeing import Effect, Foreseen, plainly
 from bridge.ingest import UNREADABLE
-from bridge.ledger import Change, Counted, Cursor, Part, Plan, Plans, Sample, State
+from bridge.ledger import Change, Counted, Cursor, Part, Plan, Plans, State
+from bridge.ledger.plan_records import Sample
 from bridge.model import OPERATOR, Entry, Status, to_ms
 from bridge.phones import mask
 from bridge.quantities import parse_rate

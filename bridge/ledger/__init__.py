@@ -15,7 +15,6 @@ from bridge.ledger.plan_records import Change as Change
 from bridge.ledger.plan_records import Counted as Counted
 from bridge.ledger.plan_records import Example as Example
 from bridge.ledger.plan_records import Plan as Plan
-from bridge.ledger.plan_records import Sample as Sample
 from bridge.ledger.plan_records import State as State
 from bridge.ledger.plan_records import Tally as Tally
 from bridge.ledger.plans import Plans as Plans
