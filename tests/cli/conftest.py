@@ -25,7 +25,7 @@ from bridge.simulator import running_simulator
 from bridge.wiring import Services, build, clock
 from workers.runner import Process, build_world
 
-OURS = ("CALLBRIDGE", "PORT")
+OURS = ("CALLBRIDGE", "PORT", "COLUMNS")  # the last is set for processes that run tests beside each other
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CONFIG = """
 server: {bind: "127.0.0.1:%(port)s"}

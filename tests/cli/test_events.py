@@ -139,12 +139,12 @@ def test_show_is_explain(three):
 
 def test_show_tells_the_newest_and_that_there_are_more(bridge):
     for number in range(22):
-        bridge.receive(f"n{number}")
+        bridge.receive(f"n{number:02}")
 
     told = bridge.run("events", "show", "+1 281 332 2575", "--json")
     more = bridge.run("explain", "281 332 2575", "--limit", "22", "--json")
 
-    assert [event["event_key"] for event in told.document["events"]] == [f"zapier:n{number}" for number in range(21, 1, -1)]
+    assert [event["event_key"] for event in told.document["events"]] == [f"zapier:n{number:02}" for number in range(21, 1, -1)]
     assert "note: these are the newest 20; --limit shows more" in told.err
     assert (len(more.document["events"]), more.err) == (22, "")
 
