@@ -21,6 +21,8 @@ FAST = "fast"
 
 EXAMPLES_SHOWN = 20
 
+_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
+
 
 @dataclass(frozen=True, slots=True)
 class Glance:
@@ -99,6 +101,18 @@ class Progress:
             "memory": self.memory,
             "history": [change.document() for change in plan.history],
         }
+
+
+def lasting(span: timedelta | None) -> str:
+    """``3 min``, ``2 h 10 min``; the two largest units are enough."""
+    if span is None:
+        return "–"
+    parts: list[str] = []
+    for unit, name in _UNITS:
+        if span >= unit:
+            parts.append(f"{span // unit} {name}")
+            span %= unit
+    return " ".join(parts[:2]) or "less than 1 s"
 
 
 def _concealed(value: Any) -> Any:

@@ -19,6 +19,7 @@ from bridge.cli.explain import explain
 from bridge.cli.history import history
 from bridge.cli.issues import issues
 from bridge.cli.options import examples
+from bridge.cli.replay import replay
 from bridge.cli.send import send
 from bridge.cli.serve import run, simulate, web, worker
 from bridge.cli.switches import pause, resume, switches
@@ -42,6 +43,7 @@ SECTIONS: Mapping[str, Mapping[click.Command, str]] = {
         pause: "stop all calling at once, or that of a campaign or a source",
         resume: "let it go on",
         switches: "what is paused",
+        replay: "many events decided again: plan, run, watch",
         campaigns: "campaigns at the platform: status, reports, pause, stop",
         do_not_call: "numbers that nobody calls",
         erase: "forget a person",

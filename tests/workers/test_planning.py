@@ -621,6 +621,21 @@ def test_an_event_that_its_source_reads_as_wrong_today_is_told_and_passed_over(d
     ]
 
 
+def test_a_plan_that_redis_has_no_room_for_is_given_up_before_webhooks_are_refused(desk, redis):
+    d = desk()
+    lead(d, 1)
+    plan = d.planning.plan(parse("status:ignored", d.bridge.clock()), "anna")
+    redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] * 1.05))
+    try:
+        d.look()
+    finally:
+        redis.config_set("maxmemory", 0)
+
+    given_up = d.planning.one(plan.id)
+    assert (given_up.state, given_up.changed.by) == (State.CANCELLED, "callbridge")
+    assert "Redis is nearly full" in given_up.changed.note
+
+
 def test_a_summary_outlives_what_it_is_about(desk, redis):
     d = desk()
     lead(d, 1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from bridge.concealing import Concealer
 from bridge.foreseeing import Effect
@@ -46,7 +45,6 @@ _CHANGES = {
 """How a change of state is told, where the new state's name does not."""
 
 _KINDS = {State.FINISHED: "good", State.CANCELLED: "doubtful", State.PAUSED: "doubtful"}
-_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +105,6 @@ def groups_of(tallies: Sequence[Tally]) -> list[tuple[str, str, list[tuple[str, 
     """What a plan was counted to do, under the word for what is done with such events, and how that looks."""
     groups = [(head, kind, [(tally.kind, tally.count) for tally in tallies if belongs(Effect(tally.effect))]) for head, kind, belongs in _GROUPS]
     return [group for group in groups if group[2]]
-
-
-def lasting(span: timedelta | None) -> str:
-    """``3 min``, ``2 h 10 min``; the two largest units are enough."""
-    if span is None:
-        return "–"
-    parts: list[str] = []
-    for unit, name in _UNITS:
-        if span >= unit:
-            parts.append(f"{span // unit} {name}")
-            span %= unit
-    return " ".join(parts[:2]) or "less than 1 s"
 
 
 def moments_of(plan: Plan) -> list[dict[str, object]]:

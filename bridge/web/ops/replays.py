@@ -12,10 +12,10 @@ from bridge.filters import Filter, parse
 from bridge.ledger import Plan
 from bridge.model import Entry
 from bridge.planning import LONGEST_NAME, Planning
-from bridge.progress import FAST, Glance, Progress, show_speed
+from bridge.progress import FAST, Glance, Progress, lasting, show_speed
 from bridge.replaying import Mode
 from bridge.web.access import operator
-from bridge.web.ops.plan_view import PlanView, groups_of, lasting, moments_of
+from bridge.web.ops.plan_view import PlanView, groups_of, moments_of
 from bridge.web.ops.rows import Row, row
 from bridge.wiring import Services
 
