@@ -36,6 +36,11 @@ class Policy:
     allowlist: frozenset[str] = frozenset()
     regions: Mapping[str, str | None] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        """The same as long as the same is decided."""
+        return digest(repr((self.rules, self.mode, sorted(self.allowlist), sorted(self.regions.items()))))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:

@@ -1,7 +1,7 @@
 """The use case of looking for events: what somebody wrote becomes indexes of the ledger. Pages, API and command line call this."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.filters import Filter
@@ -20,24 +20,31 @@ _NOTHING = ("by:nothing",)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A page, and in a few words what the free text was taken for (``the phone number +165…00``); empty where there was none.
-
-    ``named``: the events were named one by one, by key or id.
-    """
-
-    page: Page
-    understood: str = ""
-    named: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Sought:
     """A filter in the ledger's terms: whoever has it finds the same events, however many."""
 
     wanted: Wanted
     keys: tuple[str, ...] | None = None
     understood: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what was ``sought``. ``whole``: there are no others, neither before nor behind it."""
+
+    page: Page
+    sought: Sought
+    whole: bool = False
+
+    @property
+    def understood(self) -> str:
+        """In a few words what the free text was taken for (``the phone number +165…00``); empty where there was none."""
+        return self.sought.understood
+
+    @property
+    def named(self) -> bool:
+        """Whether the events were named one by one, by key or id."""
+        return self.sought.keys is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +60,27 @@ class Finder:
         terms = self.terms(sought)
         if terms.keys is not None:
             entries = [entry for entry in self.search.entries(terms.keys) if self._fits(entry, terms.wanted)]
-            return Found(Page(tuple(entries)), terms.understood, named=True)
-        return Found(self.search.page(terms.wanted, size, after), terms.understood)
+            return Found(Page(tuple(entries)), terms, whole=True)
+        page = self.search.page(terms.wanted, size, after)
+        return Found(page, terms, whole=after is None and page.next is None)
 
-    def counts(self, sought: Filter) -> dict[Status, int] | None:
-        """How many events of each status there are, whichever of them is asked for; None where that would take a look at too many."""
-        anyhow = replace(sought, status=())
-        if anyhow.is_empty:
+    def counts(self, sought: Filter, found: Found) -> dict[Status, int] | None:
+        """How many events of each status there are, whichever of them is asked for; None where that would take a look at too many.
+
+        ``found`` is a page of them.
+        """
+        if replace(sought, status=()).is_empty:
             return self.search.counts()
-        page = self.page(anyhow, size=_COUNTED).page
-        found = Counter(entry.status for entry in page.entries)
-        return None if page.next else {status: found[status] for status in Status}
+        if found.whole and not sought.status:
+            return _counted(found.page.entries)
+        if found.page.looked_back_to:
+            return None
+        terms = found.sought
+        wanted = replace(terms.wanted, groups=terms.wanted.groups[bool(sought.status) :])  # the status comes first, where one is asked for
+        if terms.keys is not None:
+            return _counted([entry for entry in self.search.entries(terms.keys) if self._fits(entry, wanted)])
+        keys, more = self.search.keys(wanted, _COUNTED)
+        return None if more else _counted(self.search.entries(keys))
 
     def terms(self, sought: Filter) -> Sought:
         """The filter as the ledger is asked for it. ``keys`` where events were named one by one."""
@@ -120,7 +137,7 @@ class Finder:
             (lambda: [self._reasons(text)], f"a reason that says '{text}'"),
         )
         for groups_of, understood in ways:
-            groups = [tuple(index for index in group if self.search.size(index)) for group in groups_of()]
+            groups = [self.search.filled(group) for group in groups_of()]
             if groups and all(groups):
                 return groups, understood
         return [_NOTHING], ""
@@ -157,3 +174,8 @@ class Finder:
         in_time = (wanted.since is None or entry.accepted_at >= wanted.since) and (wanted.until is None or entry.accepted_at <= wanted.until)
         refs = {f"ref:{ref}" for ref in self.ledger.refs(entry)}
         return in_time and all((terms | refs) & set(group) for group in wanted.groups)
+
+
+def _counted(entries: Iterable[Entry]) -> dict[Status, int]:
+    found = Counter(entry.status for entry in entries)
+    return {status: found[status] for status in Status}

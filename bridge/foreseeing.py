@@ -1,10 +1,11 @@
 """What a replay would come to: told in a sentence, and counted under what effects of one kind have in common. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bridge.deciding import Outlook, said_no
-from bridge.ledger import Blocked
+from bridge.deciding import SPREAD, Outlook, said_no
+from bridge.ledger import Blocked, CallGate, Mark
 from bridge.model import Event, HttpRequest, Status
 from bridge.phones import mask
 from bridge.terms import cause
@@ -40,7 +41,8 @@ _ENDS = {Status.SUPPRESSED: Effect.SUPPRESSED, Status.IGNORED: Effect.IGNORED, S
 class Foreseen:
     """What a replay of an event would do now: ``told`` in a sentence, ``kind`` what effects of one kind have in common, to be counted by.
 
-    ``event`` is how its delivery reads today, ``request`` what would be sent for a call.
+    ``event`` is how its delivery reads today, ``request`` what would be sent for a call. What others that are foreseen beside it must know:
+    the ``call`` that would be made, when (``at``, None: now), and the stop ``marks`` that would be left.
     """
 
     effect: Effect
@@ -50,6 +52,9 @@ class Foreseen:
     rule: str | None = None
     trace: tuple[str, ...] = ()
     request: HttpRequest | None = None
+    call: CallGate | None = None
+    at: datetime | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 def effect_of(outlook: Outlook, verdict: Blocked | None) -> tuple[Effect, str, str]:
@@ -74,8 +79,13 @@ def effect_of(outlook: Outlook, verdict: Blocked | None) -> tuple[Effect, str, s
 def _waits(outlook: Outlook) -> tuple[Effect, str, str]:
     if outlook.at is None:
         return Effect.WAIT, f"waits for a phone number: {outlook.reason}", "would wait for a phone number"
-    at = f"{outlook.at:%Y-%m-%d %H:%M} UTC"
-    return Effect.WAIT, f"calls {mask(outlook.call.phone) if outlook.call else ''} at {at}: {outlook.reason}", f"would call at {at}"
+    told = f"calls {mask(outlook.call.phone) if outlook.call else ''} at {outlook.at:%Y-%m-%d %H:%M} UTC: {outlook.reason}"
+    return Effect.WAIT, told, f"would call from {_opening(outlook.at):%Y-%m-%d %H:%M} UTC"
+
+
+def _opening(at: datetime) -> datetime:
+    """The hour that many wait for, which each has a place of its own after: they are counted together."""
+    return at - timedelta(seconds=at.timestamp() % SPREAD.total_seconds())
 
 
 def plainly(effect: Effect, told: str, kind: str) -> Foreseen:

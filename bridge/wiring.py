@@ -19,6 +19,7 @@ from bridge.ledger import (
     DoNotCallList,
     Issues,
     Ledger,
+    Plans,
     Refusals,
     Retention,
     Search,
@@ -36,10 +37,12 @@ from bridge.operating import Operating
 from bridge.operators import Operators
 from bridge.ordering import Ordering
 from bridge.overseeing import Overseer
+from bridge.planning import Planning
 from bridge.replaying import Replaying
 from bridge.sources import kinds
 from bridge.sources.base import Source
 from bridge.spool import Spool
+from bridge.stepping import Stepping
 from bridge.timeline import Timelines
 
 
@@ -68,6 +71,8 @@ class Services:
     operating: Operating
     overseer: Overseer
     measuring: Measuring
+    planning: Planning
+    stepping: Stepping
     operators: Operators
     sessions: Sessions
     throttle: Throttle
@@ -83,6 +88,7 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
     ingest = Ingest(sources=adapters, policy=policy, ledger=ledger, clock=clock, spool=spool)
     ordering = Ordering(ledger=ledger, list=DoNotCallList(redis), clock=clock)
     search = Search(redis)
+    finder, plans = Finder(ledger, search, policy.regions), Plans(redis, ledger.retention)
     operating = Operating(
         replaying=Replaying(ingest, config.calls_api.crm_params.value),
         ordering=ordering,
@@ -105,12 +111,14 @@ def build(config: Config, redis_timeout: float = 2.0) -> Services:
         ordering=ordering,
         spool=spool,
         search=search,
-        finder=Finder(ledger, search, policy.regions),
+        finder=finder,
         explainer=Explainer(policy=policy, base_url=config.calls_api.base_url, crm_params=config.calls_api.crm_params.value, ledger=ledger),
         timelines=Timelines(
             ledger=ledger, search=search, audit=operating.audit, list=ordering.list, marks=StopMarks(redis), rules=policy.rules, clock=clock
         ),
         operating=operating,
+        planning=Planning(plans=plans, finder=finder, audit=operating.audit, digest=policy.digest, clock=clock),
+        stepping=Stepping(plans=plans, finder=finder, replaying=operating.replaying, clock=clock),
         measuring=measured,
         overseer=Overseer(ledger, measured),
         totals=measured.totals,

@@ -121,3 +121,27 @@ def test_a_call_job_an_issue_and_a_reason(desk):
     assert desk.found('reason:"BY the platform"') == desk.found("by the platform") == ["hubspot:2"]
     assert desk.understood("by the platform") == "a reason that says 'by the platform'"
     assert desk.found("reason:welcome") == []
+
+
+def test_what_is_found_is_counted_by_status_whichever_of_them_is_asked_for(desk):
+    desk.end("hubspot:1", Status.FAILED)
+
+    def counted(written, size=50):
+        sought = parse(written, desk.now)
+        told = desk.finder.counts(sought, desk.finder.page(sought, size=size))
+        return {str(status): count for status, count in told.items() if count}
+
+    assert counted("") == {"queued": 2, "failed": 1}
+    assert counted("source:hubspot") == {"queued": 1, "failed": 1}
+    assert counted("source:hubspot", size=1) == {"queued": 1, "failed": 1}
+    assert counted("status:failed source:hubspot") == {"queued": 1, "failed": 1}
+    assert counted("status:done alex") == {"failed": 1}
+    assert counted("status:queued hubspot:1") == {"failed": 1}
+
+
+def test_what_would_take_long_to_count_is_not_counted(desk):
+    for number in range(201):
+        desk.accept(f"hubspot:many{number}")
+    sought = parse("source:hubspot", desk.now)
+
+    assert desk.finder.counts(sought, desk.finder.page(sought)) is None

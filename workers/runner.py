@@ -31,6 +31,7 @@ from bridge.errors import LedgerUnavailable
 from bridge.ledger import AlertBook, Asks, TokenStore, Totals, connect
 from bridge.queue import wake_ups
 from bridge.spool import Spool
+from bridge.stepping import Stepping
 from workers.alerting import EVERY, Alerting
 from workers.asking import Asking
 from workers.batch import Batch
@@ -200,7 +201,7 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing.start()
     subscriptions = Subscriptions(world.sources.values(), TokenStore(world.ledger.redis), world.crm_api.renew, world.clock)
     threading.Thread(target=subscriptions.run, args=(stopping,), name="subscriptions", daemon=True).start()
-    for chore in (*chores(world, connect(url, timeout=5.0)), *alerting(config, world)):
+    for chore in (*chores(world, connect(url, timeout=5.0), wiring.build(config).stepping), *alerting(config, world)):
         chore.start(stopping)
     places = [_Place(path, concurrency) for _ in range(processes)]
     parent = int(os.environ.get("CALLBRIDGE_PARENT") or 0)
@@ -214,7 +215,7 @@ def supervise(path: Path, processes: int, concurrency: int = CONCURRENCY) -> Non
     ringing.join(timeout=5)
 
 
-def chores(world: World, patient: Redis) -> list[Chore]:
+def chores(world: World, patient: Redis, stepping: Stepping) -> list[Chore]:
     """What goes on beside the deliveries. ``patient``: a connection that may be waited on for seconds."""
     asking = Asking(Asks(patient), world.calls_api, world.clock)
     totals = Totals(world.ledger.redis)
@@ -226,6 +227,7 @@ def chores(world: World, patient: Redis) -> list[Chore]:
     return [
         Chore("asking", asking.look, every=0.0),
         Chore("totals", note, every=5.0),
+        Chore("plans", lambda: stepping.look(world.worker), every=0.2),
         Chore("sweeping", lambda: world.ledger.sweep(_SWEPT_AT_ONCE, world.clock()) == _SWEPT_AT_ONCE, every=10.0),
     ]
 

@@ -11,6 +11,13 @@ from bridge.ledger.issues import Issues as Issues
 from bridge.ledger.issues import KnownIssue as KnownIssue
 from bridge.ledger.marks import StopMark as StopMark
 from bridge.ledger.marks import StopMarks as StopMarks
+from bridge.ledger.plan_records import Change as Change
+from bridge.ledger.plan_records import Counted as Counted
+from bridge.ledger.plan_records import Example as Example
+from bridge.ledger.plan_records import Plan as Plan
+from bridge.ledger.plan_records import State as State
+from bridge.ledger.plan_records import Tally as Tally
+from bridge.ledger.plans import Plans as Plans
 from bridge.ledger.records import Beginning as Beginning
 from bridge.ledger.records import Blocked as Blocked
 from bridge.ledger.records import CallGate as CallGate
@@ -18,6 +25,7 @@ from bridge.ledger.records import Go as Go
 from bridge.ledger.records import Lost as Lost
 from bridge.ledger.records import Mark as Mark
 from bridge.ledger.records import NewEntry as NewEntry
+from bridge.ledger.records import Part as Part
 from bridge.ledger.records import Record as Record
 from bridge.ledger.records import Retention as Retention
 from bridge.ledger.records import call_gate as call_gate

@@ -51,6 +51,19 @@ Redis: a change that an older version would misread gets a new number and a migr
     alerts:<receiver>        hash    what a receiver knows, by the alert's key; alerts:out:<receiver> list: what it is still to be told;
                                      alerts:line:<receiver> hash: failures in a row, again: when it is tried again (ms), beat: its last heartbeat
     audit                    stream  who did what; audit:<target> list: the same, of one event, person, campaign, …
+    plans                    zset    replays of many, by when they were planned (ms)
+    plans:active             set     those of them that somebody has to look after
+    plan:<id>                hash    one of them; see bridge/ledger/plans.py
+    plan:<id>:keys           zset    the events that it is about, in the order in which they are replayed: by when they were accepted (ms), what
+                                     may stop calls before all others (less 10^13); there while it may still run
+    plan:<id>:before         zset    the same, of a plan that is sorted again
+    plan:<id>:counts         hash    "<effect> <kind>" → how many events would come to that
+    plan:<id>:examples       hash    the same → the first few of them (JSON)
+    plan:<id>:taken          hash    what those counted so far would do to the others: facts told, numbers called, stop marks; only while it is
+                                     counted
+    plan:<id>:causes         hash    skipped|<cause> and failed|<cause> → how many events
+    plan:<id>:history        list    who did what to it, and when (JSON)
+    plan:<id>:worker         string  who looks after it now
 
 ``due:first`` holds what may be a cancel, and what one waits for, and is served before ``due:normal``; ``due:last`` holds calls that are
 replayed, and is served when nothing else is due.
@@ -175,6 +188,10 @@ def audit(target: str) -> str:
     return f"{PREFIX}audit:{target}"
 
 
+def plan(plan_id: str, part: str = "") -> str:
+    return f"{PREFIX}plan:{plan_id}{f':{part}' if part else ''}"
+
+
 UNWANTED = f"{PREFIX}do-not-call"
 THROTTLE = f"{PREFIX}throttle"
 WAKE = f"{PREFIX}wake"
@@ -191,6 +208,8 @@ PAUSED = f"{PREFIX}paused"
 ASKS = f"{PREFIX}asks"
 ALERTING = f"{PREFIX}alerting"
 AUDIT = f"{PREFIX}audit"
+PLANS = f"{PREFIX}plans"
+ACTIVE_PLANS = f"{PREFIX}plans:active"
 
 
 def qualify(source: str, refs: tuple[str, ...]) -> list[str]:

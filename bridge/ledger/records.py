@@ -50,6 +50,14 @@ class NewEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """An event's turn in a replay of many: the plan's id, and which place in its list the event has."""
+
+    plan: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How long things are kept, in milliseconds."""
 

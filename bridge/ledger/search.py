@@ -123,6 +123,14 @@ class Search:
         with available():
             return int(str(self._redis.zcard(f"{layout.PREFIX}{index}")))
 
+    def filled(self, indexes: Sequence[str]) -> tuple[str, ...]:
+        """Those of the indexes that hold any event."""
+        with available():
+            pipeline = self._redis.pipeline(transaction=False)
+            for index in indexes:
+                pipeline.exists(f"{layout.PREFIX}{index}")
+            return tuple(index for index, there in zip(indexes, pipeline.execute() if indexes else [], strict=True) if there)
+
     def counts(self) -> dict[Status, int]:
         """How many events have each status now."""
         return {status: self.count(f"status:{status}") for status in Status}

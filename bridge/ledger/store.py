@@ -20,6 +20,7 @@ from bridge.ledger.records import (
     Go,
     Lost,
     NewEntry,
+    Part,
     Record,
     Retention,
     as_accepted,
@@ -48,7 +49,8 @@ LEFT_ALONE, LONGEST_ALONE = timedelta(seconds=5), timedelta(minutes=2)
 """How long a campaign is left alone then, twice as long each time it still does not answer."""
 
 _SCRIPTS = {
-    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase", "replay", "sweep")},
+    **{name: ("common", name) for name in ("accept", "claim", "record", "renew", "release", "pace", "erase", "sweep")},
+    "replay": ("common", "turn_of_plan", "replay"),
     **{name: ("common", "gate", name) for name in ("begin", "foresee")},
 }
 
@@ -90,12 +92,20 @@ class Ledger:
         kept, source = self.retention.longest, new[0].event.source
         return list(self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, events, source))
 
-    def replay(self, again: NewEntry, now: datetime, *, keep_request: bool = False) -> str:
+    def replay(self, again: NewEntry, now: datetime, part: Part | None = None, *, keep_request: bool = False) -> str:
         """Have a finished event looked at again as ``again`` says; empty, or the status that forbids it.
 
-        ``keep_request``: what it sent before is what it sends again, if it may.
+        ``keep_request``: what it sent before is what it sends again, if it may. As part of a replay of many it is counted there in the same step,
+        and only in its turn: ``halted`` when that replay does not run, ``overtaken`` when another process is further with it.
         """
-        event = {**self._new(again, now), "lane": layout.LANES[0 if again.first else 2], "keep": keep_request}
+        told = {"plan": part.plan, "place": part.place} if part else False
+        event = {
+            **self._new(again, now),
+            "lane": layout.LANES[0 if again.first else 2],
+            "keep": keep_request,
+            "part": told,
+            "of": again.replay or False,
+        }
         return str(self._run("replay", now, self.retention.longest, self.retention.dedup, json.dumps(event)))
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
@@ -266,6 +276,12 @@ class Ledger:
         with available():
             stored = self.redis.get(layout.delivery(delivery_id))
         return json.loads(stored) if stored else None
+
+    def deliveries(self, delivery_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Those of them that are kept."""
+        with available():
+            rows: list[Any] = self.redis.mget([layout.delivery(each) for each in delivery_ids]) if delivery_ids else []
+        return {each: json.loads(row) for each, row in zip(delivery_ids, rows, strict=True) if row}
 
     def sharing(self, refs: Iterable[str], most: int = 0) -> list[Entry]:
         """The events that share any of these (qualified) refs, newest first, at ``most`` so many of each; what retention took is left out."""

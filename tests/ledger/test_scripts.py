@@ -23,6 +23,8 @@ IN_6_2 = frozenset(
         "LTRIM",
         "PERSIST",
         "PEXPIRE",
+        "RENAME",
+        "RPUSH",
         "SADD",
         "SET",
         "SMEMBERS",

@@ -10,7 +10,7 @@ from typing import cast
 from flask import Blueprint, Flask
 
 from bridge.durability import Durability
-from bridge.web.ops import acting, assets, campaigns, entrance, event, history, issues, searching, sources, start, switches, unwanted
+from bridge.web.ops import acting, assets, campaigns, entrance, event, history, issues, replays, searching, sources, start, switches, unwanted
 from bridge.web.ops.cookies import Cookies
 from bridge.web.ops.forms import sign_forms
 from bridge.web.ops.frame import Frame
@@ -25,6 +25,7 @@ PAGES: tuple[Callable[[Blueprint, Services], None], ...] = (
     start.add,
     searching.add,
     issues.add,
+    replays.add,
     sources.add,
     campaigns.add,
     switches.add,

@@ -32,6 +32,7 @@ LINKS: tuple[Link, ...] = (
     Link("Dashboard", "ops.start"),
     Link("Events", "ops.events"),
     Link("Issues", "ops.issues"),
+    Link("Replays", "ops.replays"),
     Link("Sources", "ops.sources"),
     Link("Campaigns", "ops.campaigns"),
     Link("Switches", "ops.switches"),

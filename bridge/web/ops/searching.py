@@ -84,7 +84,7 @@ class Searching:
             "search.html",
             sought=sought,
             rows=[row(entry) for entry in found.page.entries] if found else [],
-            tabs=self._tabs(sought) if found else [],
+            tabs=self._tabs(sought, found) if found else [],
             older=_further(sought.written, found.page.next) if found and found.page.next else None,
             newest=search_address(sought.written) if request.args.get("after") else None,
             plan=url_for("ops.start") + "replays/new",
@@ -92,9 +92,9 @@ class Searching:
             examples=EXAMPLES,
         )
 
-    def _tabs(self, sought: Sought) -> list[dict[str, Any]]:
+    def _tabs(self, sought: Sought, found: Found) -> list[dict[str, Any]]:
         """Each status of what else was asked for; how many only where that is known without looking at all of them."""
-        counts = self._finder.counts(sought.filter)
+        counts = self._finder.counts(sought.filter, found)
         chosen = sought.filter.status
         return [
             self._tab("all", (), sought.filter, counts),
