@@ -186,9 +186,11 @@ def test_what_is_foreseen_changes_nothing(signed):
     assert signed.redis.keys("callbridge:1:event:*") == []
 
 
-def test_nobody_gets_in_with_what_stands_for_a_secret_that_was_removed(redis):
-    bridge = Bridge(redis, "generic", {"secret": "the-right-secret-of-ours"})
-    request = bridge.refuse(bridge.delivery(secret="a-stranger-tries-this"))
+@pytest.mark.parametrize(("url", "headers"), [(URL, {"x-webhook-secret": "a-stranger-tries-this"}), (f"{URL}?token=a-stranger-tries-this", {})])
+def test_nobody_gets_in_with_what_stands_for_a_secret_that_was_removed(redis, url, headers):
+    bridge = Bridge(redis, "odoo", {"secret": "the-right-secret-of-ours"})
+    strange = Delivery(source="crm", body=LEAD, url=url, received_at=NOW, headers={"content-type": "application/json", **headers})
+    request = bridge.refuse(strange)
 
     assert bridge.readmitting(secret=HIDDEN).readmit(request).verdict is Verdict.UNPROVABLE
 
