@@ -15,7 +15,7 @@ from bridge.config import find, load
 from bridge.durability import Durability
 from bridge.errors import LedgerUnavailable, TooManyTries
 from bridge.web.answers import http_problem, problem, too_many_tries, unavailable
-from bridge.web.api import api
+from bridge.web.api import api, application
 from bridge.web.doors import Door, door, protect
 from bridge.web.health import health
 from bridge.web.hooks import hooks
@@ -30,7 +30,7 @@ _log = logging.getLogger("callbridge.web")
 def create_app(services: Services) -> Flask:
     """The application for one configuration."""
     config = services.config
-    app = Flask("bridge", static_folder=None)
+    app = application("bridge")
     app.config["MAX_CONTENT_LENGTH"] = config.server.max_body
     app.url_map.merge_slashes = False  # a redirect would lose the delivery: few senders follow one with their body
     app.config["MAX_FORM_MEMORY_SIZE"] = None  # adapters read the raw body; only forms under /ops are parsed, and have limits of their own
@@ -38,7 +38,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(health(services.ledger, lambda: _durability(services), config.redis.durability))
     app.register_blueprint(metrics(services.measuring, services.clock))
     app.register_blueprint(ops(services, lambda: _durability(services)))
-    app.register_blueprint(api(services))
+    app.register_api(api(services))
     protect(app, https=public_url(services).startswith("https:"))
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(ParseException, lambda _: _failed(BadRequest()))  # a body in chunks that make no sense

@@ -122,6 +122,10 @@ class Operating:
         """Write down that somebody looks at an event with whole numbers, the raw delivery included: before anything is shown."""
         self._write(by, "looked at the whole number", (entry_key, *(f"phone:{phone}" for phone in phones)))
 
+    def look_at(self, numbers: str, targets: Sequence[str], by: str) -> None:
+        """Before whole numbers are shown, it is written down who looks; ``numbers`` says whose they are."""
+        self._write(by, f"looked at the whole numbers of {numbers}", targets)
+
     def control(self, action: str, campaign: str, by: str, note: str = "") -> str:
         """Pause, resume or stop a campaign at the platform; the id under which its answer will be."""
         self._known(f"campaign:{campaign}")

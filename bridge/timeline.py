@@ -79,11 +79,11 @@ class Timelines:
             marks=tuple(self.marks.of(refs)),
         )
 
-    def sharing(self, entry: Entry, refs: Sequence[str], after: Cursor | None = None) -> Page:
+    def sharing(self, entry: Entry, refs: Sequence[str], after: Cursor | None = None, size: int = PAGE) -> Page:
         """Other events of the same lead and phone, the newest first."""
         if not refs:
             return Page(())
-        page = self.search.page(Wanted(groups=(tuple(f"ref:{ref}" for ref in refs),)), PAGE, after)
+        page = self.search.page(Wanted(groups=(tuple(f"ref:{ref}" for ref in refs),)), size, after)
         # The index knows when they were last touched; within a page they are told in the order in which they came.
         others = sorted((other for other in page.entries if other.key != entry.key), key=lambda other: other.accepted_at, reverse=True)
         return Page(tuple(others), page.next, page.looked_back_to)

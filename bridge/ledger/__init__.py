@@ -7,6 +7,9 @@ from bridge.ledger.audit import Act as Act
 from bridge.ledger.audit import Audit as Audit
 from bridge.ledger.do_not_call import DoNotCallList as DoNotCallList
 from bridge.ledger.do_not_call import Unwanted as Unwanted
+from bridge.ledger.idempotency import Answered as Answered
+from bridge.ledger.idempotency import Answers as Answers
+from bridge.ledger.idempotency import Claim as Claim
 from bridge.ledger.issues import Issues as Issues
 from bridge.ledger.issues import KnownIssue as KnownIssue
 from bridge.ledger.marks import StopMark as StopMark

@@ -18,6 +18,7 @@ TOO_OLD = timedelta(seconds=30)
 """Nobody waits longer for an answer, and what somebody wanted done half an hour ago must not be done now."""
 
 _ANSWERED_FOR = timedelta(minutes=10)
+_NONE_YET = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Asks:
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.rpush(layout.ASKS, json.dumps(ask))
             pipeline.ltrim(layout.ASKS, -1000, -1)
+            pipeline.set(layout.answer(ask_id), _NONE_YET, px=millis(_ANSWERED_FOR))
             pipeline.execute()
         return ask_id
 
@@ -54,6 +56,11 @@ class Asks:
         with available():
             written = self._redis.get(layout.answer(ask_id))
         return json.loads(str(written)) if written else None
+
+    def known(self, ask_id: str) -> bool:
+        """Whether this was asked within the last minutes, answered or not."""
+        with available():
+            return bool(self._redis.exists(layout.answer(ask_id)))
 
     def take(self, patience: float) -> Ask | None:
         """The next one, waited for up to ``patience`` seconds; it is never taken twice."""

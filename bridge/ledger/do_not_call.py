@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from redis import Redis
 
 from bridge.ledger import layout
+from bridge.ledger.search import Cursor
 from bridge.ledger.store import available
 from bridge.model import from_ms, to_ms
 
@@ -88,6 +90,22 @@ class DoNotCallList:
         """The numbers that were added, last, at exactly this moment."""
         with available():
             return [str(phone) for phone in self._redis.zrangebyscore(layout.UNWANTED, to_ms(moment), to_ms(moment))]
+
+    def behind(self, after: Cursor | None, size: int) -> tuple[list[Unwanted], Cursor | None]:
+        """What stands against ``size`` numbers, the number added last first, and where to go on.
+
+        The cursor says when the last of them was added, and how many of that moment were shown: a list holds as many as a file did.
+        """
+        with available():
+            start = int(str(self._redis.zcount(layout.UNWANTED, f"({after.at}", "+inf"))) + int(after.key) if after else 0
+            rows: Any = self._redis.zrevrange(layout.UNWANTED, start, start + size, withscores=True)
+        some = [(str(phone), int(at)) for phone, at in rows[:size]]
+        entries = self._entries([phone for phone, _ in some])
+        if len(rows) <= size:
+            return entries, None
+        at = some[-1][1]
+        same = sum(each == at for _, each in some) + (int(after.key) if after and after.at == at else 0)
+        return entries, Cursor(at, str(same))
 
     def known(self, phones: Sequence[str]) -> list[str]:
         """Those of the numbers that events in the ledger are about: there may be calls to stop."""

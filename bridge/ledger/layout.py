@@ -33,6 +33,8 @@ Redis: a change that an older version would misread gets a new number and a migr
     restored                 string  when (ms) that was noticed: of events accepted before, it may have forgotten that they were called
     session:<digest>         string  one operator who is logged in (JSON: operator, holder, proof, began, seen), under a digest of the id in
                                      the browser's cookie
+    once:<digest>            string  a request that must not be done twice (JSON: request, at; then its answer: status, body), under a digest of
+                                     whose it is and its idempotency key
     throttle:…               zset    the wrong tokens of the last minutes, by address and of everybody; named and kept by `limits`
     wake                     list    one element when something became due: the dispatcher's alarm
     by:<term>                zset    the events that a term leads to, by when they were accepted (ms); bridge/terms.py says which those are,
@@ -97,7 +99,8 @@ from bridge.model import OPERATOR
 LAYOUT = 1
 PREFIX = f"callbridge:{LAYOUT}:"
 LANES = ("first", "normal", "last")
-ANY_DUE = "callbridge:*:due:*"
+NUMBERS = range(1, 100)
+"""Every layout number that there may ever be."""
 
 
 def event(key: str) -> str:
@@ -110,6 +113,11 @@ def delivery(delivery_id: str) -> str:
 
 def due(lane: str) -> str:
     return f"{PREFIX}due:{lane}"
+
+
+def due_in(number: int) -> list[str]:
+    """The due sets of a ledger of this layout number, which may be another's."""
+    return [f"callbridge:{number}:due:{lane}" for lane in LANES]
 
 
 def ref(qualified: str) -> str:
@@ -150,6 +158,10 @@ def refused_count(source: str) -> str:
 
 def session(digest: str) -> str:
     return f"{PREFIX}session:{digest}"
+
+
+def once(digest: str) -> str:
+    return f"{PREFIX}once:{digest}"
 
 
 def unwanted(phone: str) -> str:
