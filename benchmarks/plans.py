@@ -97,6 +97,7 @@ def measure(bridge: Services, redis: Redis, put_in: int) -> list[tuple[str, str]
     counted = spend(count, lambda: planning.one(plan_id).state is State.COUNTING)
     progress = planning.progress(plan_id)
     total = progress.plan.total
+    time.sleep(1)  # what is not needed any more is freed in the background
     left = redis.info("memory")["used_memory"] - before
     planning.run(plan_id, "measured", "fast", "anna")
     ran = spend(look, lambda: planning.one(plan_id).replayed < min(put_in, total))

@@ -19,6 +19,7 @@ from bridge.ledger import Plan, State
 from bridge.model import Status
 from bridge.progress import MODEST, Progress, read_speed, show_speed
 from bridge.replaying import Mode
+from bridge.stepping import ITSELF
 from bridge.wiring import Services
 
 _id: Callable[[Any], Any] = click.argument("plan_id", metavar="ID")
@@ -65,7 +66,8 @@ def plan(words: tuple[str, ...], *, mode: str, by: str, config_path: str | None,
         _print(progress)
     elif progress.plan.total:
         _show_counts(progress)
-        out().print(f"\nNothing was replayed. `callbridge replay run {made.id} --name NAME` does it.", soft_wrap=True)
+        further = f" `callbridge replay run {made.id} --name NAME` does it." if progress.acting else ""
+        out().print(f"\nNothing was replayed.{further}", soft_wrap=True)
     sys.exit(0 if progress.plan.total else NOTHING_MATCHED)
 
 
@@ -259,6 +261,8 @@ def _show_end(progress: Progress) -> None:
     console, plan = out(), progress.plan
     told = f"{plan.replayed:,} put in, {plan.skipped:,} passed over, {plan.failed:,} could not be replayed, {plan.left:,} left"
     console.print(f"{plan.state.value}: {told}", soft_wrap=True)
+    if plan.changed.note and plan.changed.by == ITSELF:
+        console.print(shown(plan.changed.note), soft_wrap=True)
     if plan.standing:
         console.print("of those put in: " + ", ".join(f"{plan.standing[status]:,} {status}" for status in Status if plan.standing.get(status)))
     for word, causes in (("passed over", progress.skipped), ("could not be replayed", progress.failed)):

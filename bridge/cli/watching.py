@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from bridge.cli.tables import out
-from bridge.ledger import State
+from bridge.cli.tables import out, shown
+from bridge.ledger import Plan, State
 from bridge.model import Status
 from bridge.progress import Progress, lasting
 from bridge.wiring import Services
@@ -41,11 +42,14 @@ def counted(services: Services, plan_id: str) -> Progress:
 
 def followed(services: Services, plan_id: str) -> Progress:
     """The replay once it has ended, and what was put in last was tried."""
-    ended = 0.0
+    ended, paused = 0.0, None
     with _bar() as (bar, task):
         while True:
             progress = services.planning.progress(plan_id)
             plan = progress.plan
+            if plan.state is State.PAUSED and paused != plan.changed:
+                paused = plan.changed
+                _tell_pause(plan)
             bar.update(task, description=_told(progress), completed=plan.place, total=plan.total)
             if plan.state.ended:
                 ended = ended or time.monotonic()
@@ -58,6 +62,12 @@ def _is_settled(progress: Progress) -> bool:
     plan = progress.plan
     looked = plan.stood is not None and plan.stood >= plan.changed.at
     return not plan.replayed or (looked and not any(plan.standing.get(status) for status in _AT_ONCE))
+
+
+def _tell_pause(plan: Plan) -> None:
+    """Whoever waits must know for whom."""
+    note = f": {plan.changed.note}" if plan.changed.note else ""
+    click.echo(f"Paused by {shown(plan.changed.by)}{shown(note)}. `callbridge replay resume {plan.id}` has it go on.", err=True)
 
 
 def _told(progress: Progress) -> str:

@@ -187,3 +187,19 @@ def test_the_list_and_one_of_it(many):
     assert 'phone:"+128…70"' in listed.out
     assert "2813322570" not in listed.out + one.out
     assert "1 would be put in, 0 passed over." in one.out
+
+
+def test_whoever_watches_one_that_is_paused_is_told_by_whom_and_why(many, services):
+    plan_id = planned(many)
+    many.run("replay", "run", plan_id, "--name", "x", "--speed", "fast", "--yes")
+    services.stepping.look("w")  # of the bridge as it was before the rule was added
+    services.planning.plans.give_back(plan_id, "w")
+    assert "the rules have changed since it was confirmed" in many.run("replay", "show", plan_id).out
+
+    with many.start("replay", "watch", plan_id) as watching:
+        told = [watching.stderr.readline(), watching.stderr.readline()]
+        many.run("replay", "cancel", plan_id)
+        out, _ = watching.communicate(timeout=30)
+
+    assert any(line.startswith("Paused by callbridge: the rules have changed") for line in told)
+    assert (watching.returncode, out) == (1, "cancelled: 0 put in, 0 passed over, 0 could not be replayed, 3 left\n")
