@@ -43,11 +43,12 @@ def counted(bridge):
     return plan.id
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.usefixtures("received")
-def test_every_page_of_a_replay_is_accessible_and_none_is_wider_than_the_screen(open_page, log_in, assert_accessible, bridge, **screen):
-    scheme, size = screen["scheme"], screen["size"]
+@pytest.mark.parametrize(
+    "screen", [("light", PHONE), ("light", DESK), ("dark", PHONE), ("dark", DESK)], ids=lambda screen: f"{screen[0]}-{screen[1]['width']}"
+)
+def test_every_page_of_a_replay_is_accessible_and_none_is_wider_than_the_screen(open_page, log_in, assert_accessible, bridge, screen):
+    scheme, size = screen
     page = open_page(color_scheme=scheme, viewport=size)
     log_in(page)
 
