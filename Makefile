@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit pytest properties chaos wheel docs clean python
+.PHONY: help run test lint audit pytest long properties chaos wheel docs clean python
 
 BIN := .venv/bin
 NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -39,6 +39,9 @@ pytest: .venv/test ## the tests, with coverage
 	$(BIN)/coverage run -m pytest -q --numprocesses $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist load --maxschedchunk 4 --durations 15
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+long: .venv/test ## what the suite leaves out: more of the same, for some minutes
+	$(BIN)/python -m pytest -q -m long --numprocesses 3
 
 properties: .venv/test ## thousands of interleavings, for some ten minutes; a failure prints how to repeat it
 	CALLBRIDGE_EXAMPLES=$${CALLBRIDGE_EXAMPLES:-3000} $(BIN)/python -m pytest -q -p no:randomly -o timeout=3600 --hypothesis-show-statistics tests/properties

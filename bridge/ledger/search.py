@@ -77,12 +77,12 @@ class Search:
 
     def keys(self, wanted: Wanted, size: int, after: Cursor | None = None) -> tuple[list[str], Cursor | None]:
         """The keys alone, and where to go on; fewer than ``size`` do not mean that there are no more, a missing cursor does."""
-        newest = after.at if after else to_ms(wanted.until) if wanted.until else _ANY_TIME
-        oldest = to_ms(wanted.since) if wanted.since else 0
+        since, until = to_ms(wanted.since) if wanted.since else 0, to_ms(wanted.until) if wanted.until else _ANY_TIME
         groups = json.dumps(wanted.groups or (self.every_source(),))
         if not all(json.loads(groups)):
             return [], None
-        arguments: list[str | int] = [layout.PREFIX, 0, groups, newest, oldest, after.key if after else "", size, self._looks, wanted.says.lower()]
+        place: list[str | int] = [after.at, after.key] if after else ["", ""]
+        arguments = [layout.PREFIX, 0, groups, since, until, *place, size, self._looks, wanted.says.lower()]
         with available():
             rows, *end = self._script(args=arguments)
         return list(rows[::2]), Cursor(int(end[0]), end[1]) if end and end[1] else None

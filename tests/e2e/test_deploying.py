@@ -88,6 +88,7 @@ def test_a_rolling_deploy_under_load_loses_nothing_and_calls_nobody_twice(new_br
     assert "Traceback" not in old.log + new.log
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_each_of_two_bridges_on_one_redis_finishes_what_the_other_was_killed_with(new_bridge, start_redis, platform, until, lead):
     url = start_redis(appendonly="yes", appendfsync="always", maxmemory_policy="noeviction")

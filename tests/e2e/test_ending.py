@@ -23,7 +23,7 @@ def test_sigterm_ends_everything_within_seconds_and_leaves_no_process(bridge, le
     assert running.pids() == set()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGQUIT, marks=pytest.mark.long)])
 def test_a_closed_terminal_and_ctrl_backslash_leave_no_process_either(bridge, number):
     running = bridge()
 
@@ -33,6 +33,7 @@ def test_a_closed_terminal_and_ctrl_backslash_leave_no_process_either(bridge, nu
     assert running.pids() == set()
 
 
+@pytest.mark.long
 def test_under_nohup_it_outlives_its_terminal(new_bridge):
     running = new_bridge()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 from redis import Redis
 
 SECRETS = {
@@ -45,6 +46,7 @@ def test_no_secret_is_on_a_command_line_of_any_process(new_bridge, start_redis, 
     assert [secret for secret in (*SECRETS.values(), IN_FILE) if secret in shown] == []
 
 
+@pytest.mark.long
 def test_the_environment_of_a_process_is_for_its_own_user_alone(bridge):
     """There the secrets are that the configuration takes from it; `ps e` shows it to this user and to root."""
     for pid in bridge().pids():

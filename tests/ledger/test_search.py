@@ -97,6 +97,20 @@ def test_times_bound_what_is_found(desk, search):
     assert everything(search, Wanted(groups=(), until=second)) == ["e2", "e1"]
 
 
+def test_times_bound_what_shares_a_ref_by_when_it_was_accepted_however_lately_it_was_touched(desk, search):
+    desk.accept("e1")
+    desk.later(minutes=1)
+    desk.accept("e2")
+    (first,) = desk.claim()
+    desk.later(hours=2)
+    desk.record(first, Status.DONE)
+    ref = (("ref:crm/lead:1",),)
+    noon = desk.now - timedelta(hours=2, seconds=30)
+
+    assert everything(search, Wanted(groups=ref, until=noon), size=1) == ["e1"]
+    assert everything(search, Wanted(groups=ref, since=noon), size=1) == ["e2"]
+
+
 def test_a_page_that_looked_long_enough_says_how_far_it_looked_and_goes_on_there(desk, redis):
     for number in range(30):
         desk.accept(f"e{number:02}", status=Status.FAILED if number == 3 else Status.QUEUED)

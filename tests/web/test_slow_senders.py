@@ -212,6 +212,7 @@ def test_what_is_still_coming_takes_only_so_much_memory_and_the_largest_of_it_is
     assert web.memory() - before < 130 * 1024 * 1024
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60)
 def test_where_all_places_are_taken_slow_senders_make_room_sooner(start_web, calls, redis):
     web = start_web(GUNICORN_CMD_ARGS="--worker-connections 40")
@@ -242,6 +243,7 @@ def test_a_server_told_to_end_takes_the_request_that_is_half_there_and_waits_for
     assert redis.hget("callbridge:1:event:zapier:7", "status") == "ignored"
 
 
+@pytest.mark.long
 def test_a_server_that_ends_tls_itself_still_serves(start_web, tmp_path, redis):
     key, certificate = own_certificate(tmp_path)
     web = start_web(GUNICORN_CMD_ARGS=f"--certfile {certificate} --keyfile {key}")

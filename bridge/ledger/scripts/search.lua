@@ -1,9 +1,9 @@
--- A page of events, the newest first. ARGV: prefix, now, groups [[index, …], …], newest ms, oldest ms, cursor (a key at the newest ms, or ''),
+-- A page of events, the newest first. ARGV: prefix, now, groups [[index, …], …], since ms, until ms, where to go on (ms and key, or '' and ''),
 --       how many, how many looks at most, words that the reason holds or ''
 -- An event must be in one index of each group. The smallest group is walked, the others are asked; however rare what is looked for
 -- is, no more than so many looks are taken. Returns {keys and their times in turn, the time and key that were looked at last, or none at the end}.
-local groups, newest, oldest, cursor = cjson.decode(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
-local room, looks, words = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+local groups, since, till, cursor = cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7]
+local room, looks, words = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local CHUNK = 100
 
 local function size(group)
@@ -18,6 +18,10 @@ for place, group in ipairs(groups) do
   if not smallest or found < smallest then walked, smallest = place, found end
 end
 
+-- What shares a ref is filed by when it was last touched, which is not sooner than when it was accepted.
+local by_touch = string.sub(groups[walked][1], 1, 4) == 'ref:'
+local newest, oldest = ARGV[6], ARGV[4]
+if newest == '' then newest = by_touch and '+inf' or ARGV[5] end
 local streams = {}
 
 local function fill(stream)
@@ -65,6 +69,11 @@ local function says(key)
   return string.find(string.lower(redis.call('HGET', entry_key(key), 'reason') or ''), words, 1, true) ~= nil
 end
 
+local function in_time(key, at)
+  if by_touch then at = tonumber(redis.call('HGET', entry_key(key), 'accepted') or at) end
+  return at >= since and at <= till
+end
+
 local found, last_key, last_at = {}, nil, nil
 while #found < room * 2 and looks > 0 do
   local key, at = next_event()
@@ -72,7 +81,7 @@ while #found < room * 2 and looks > 0 do
   local passed = cursor ~= '' and at == tonumber(newest) and key >= cursor
   if key ~= last_key and not passed then
     looks = looks - 1
-    if in_other_groups(key) and redis.call('EXISTS', entry_key(key)) == 1 and says(key) then
+    if in_other_groups(key) and redis.call('EXISTS', entry_key(key)) == 1 and in_time(key, at) and says(key) then
       found[#found + 1] = key
       found[#found + 1] = string.format('%.0f', at)
     end
