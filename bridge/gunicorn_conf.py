@@ -5,6 +5,8 @@ import threading
 import time
 from typing import Any
 
+import bridge.app  # noqa: F401 -- read once, before the workers are forked: each would take a second for it
+
 bind = os.environ.get("CALLBRIDGE_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "bridge.web.receiving.Worker"  # gunicorn's gthread, in which slow senders take nobody's thread

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import requests
 
 
@@ -77,6 +78,7 @@ def test_web_and_worker_that_were_killed_are_started_again(bridge, until, lead):
     assert running.log.count("a part ended and is started again") == 2
 
 
+@pytest.mark.long
 def test_a_worker_frozen_until_its_lease_ran_out_calls_nobody_a_second_time(bridge, platform, until, lead):
     running = bridge(timeout="1s")
     platform.fault("latency", seconds=0.8, endpoint="addPhone", times=1)

@@ -23,6 +23,7 @@ def test_sigterm_ends_everything_within_seconds_and_leaves_no_process(bridge, le
     assert running.pids() == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGQUIT, marks=pytest.mark.long)])
 def test_a_closed_terminal_and_ctrl_backslash_leave_no_process_either(bridge, number):
     running = bridge()
@@ -49,6 +50,7 @@ def test_under_nohup_it_outlives_its_terminal(new_bridge):
     assert running.get("/readyz") == 200
 
 
+@pytest.mark.long
 def test_it_ends_with_what_started_it_however_that_ends(new_bridge, until):
     """A demo, or a test, that is killed: no bridge and no Redis of it stays behind."""
     made = new_bridge()
@@ -64,6 +66,7 @@ def test_it_ends_with_what_started_it_however_that_ends(new_bridge, until):
     until(lambda: not made.pids(), 20)
 
 
+@pytest.mark.long
 def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path, until):
     environ = {**os.environ, "CALLBRIDGE_TEST": str(tmp_path)}
     command = [sys.executable, "-m", "bridge", "demo", "--port", "8600", "--data-dir", str(tmp_path / "demo")]

@@ -47,6 +47,7 @@ def test_of_500_people_whose_stop_races_their_call_nobody_is_called_too_many_and
     assert len(calls) == len(platform.calls())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_stop_does_not_wait_behind_ten_thousand_calls(bridge, platform, until, lead):
     """The platform takes 300 ms for each: the calls would take minutes, the stop takes an attempt or two."""
