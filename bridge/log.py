@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"(/campaign/)[^/\s\"'\\]+")
 _CREDENTIALS = re.compile(
     r"((?:Bearer|Basic)\s+)[^\s\"',\\]+"
     r"|(Token\s+)[A-Za-z0-9._~+/=-]{16,}"
-    r"|((?:api[_-]?token|api[_-]?key|access[_-]?token|secret|password)[\\\"']*\s*[=:]\s*[\\\"']*)[^\s\"',;&\\]+"
+    r"|((?:api[_-]?token|api[_-]?key|access[_-]?token|secret|password)[\\\"']*\s*[=:]\s*(?:\\*[\"'])?)(?![}\]:])[^\s\"',;&\\]+"
     r"|(://[^/\s:@]*:)[^@\s/]+(?=@)",
     re.IGNORECASE,
 )

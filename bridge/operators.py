@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from bridge.signing import any_equal, hmac_sha256
 
@@ -60,11 +61,15 @@ class Operators:
         Every visitor gets something signed with it before he has logged in, and could try tokens against that at home. So it is made
         slowly: a token that can be guessed at all is guessed a million times more slowly than from a plain digest.
         """
-        tokens = json.dumps(sorted((holder.name or "", holder.token) for holder in self._holders))
-        return hashlib.scrypt(tokens.encode(), salt=b"callbridge: forms under /ops", n=2**14, r=8, p=1, dklen=32)
+        return _slowly(json.dumps(sorted((holder.name or "", holder.token) for holder in self._holders)))
 
     def _blinded(self, token: str) -> bytes:
         return hmac_sha256(self._blind, token.encode("utf-8", "surrogatepass"))
+
+
+@cache
+def _slowly(tokens: str) -> bytes:
+    return hashlib.scrypt(tokens.encode(), salt=b"callbridge: forms under /ops", n=2**14, r=8, p=1, dklen=32)
 
 
 def read_name(written: str) -> str | None:

@@ -228,6 +228,8 @@ class Replaying:
         if mode is Mode.REQUEST and effect not in _CALLED:
             effect = Effect.IMPOSSIBLE if effect.acts else effect
             told = f"today's rules do not have this person called: {told}"
+        if mode is Mode.AGAIN and effect is Effect.CALL and self._called_lately(weighed.entry):
+            told = f"{told}. {_REFUSES}"
         request = None
         if outlook.call and effect in _CALLED:
             request = weighed.entry.request if mode is Mode.REQUEST else call_request(outlook.call, weighed.key, crm_params=self.crm_params)
@@ -243,6 +245,9 @@ class Replaying:
             at=outlook.at,
             marks=weighed.marks if effect.acts else (),
         )
+
+    def _called_lately(self, entry: Entry) -> bool:
+        return bool(entry.jobs) and entry.ended_at is not None and self.ingest.clock() - entry.ended_at < PLATFORM_REPEATS
 
 
 def _why_not(entry: Entry, mode: Mode) -> Foreseen | None:

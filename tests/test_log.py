@@ -5,7 +5,7 @@ import json
 import logging
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.log import JsonLines, configure, redact, wide
@@ -81,6 +81,9 @@ def test_ids_times_and_reasons_stay_readable(text):
 
 
 @given(st.text(), st.text())
+@example("", 'ACCESSTOKEN="')
+@example("", "secret=")
+@example("secret=", "")
 def test_every_line_is_one_json_object_whatever_was_logged(message, value):
     written = line("%s", args=(message,), extra_field=value)
 

@@ -15,7 +15,7 @@ def test_a_short_run_breaks_no_promise(tmp_path):
     if not Path("/proc/self/environ").exists():
         pytest.skip("looks for processes in /proc")
     written = tmp_path / "report.json"
-    wanted = ["--seconds", "25", "--seed", "11", "--timeout", "2s", "--longest", "6", "--drain", "120", "--json", str(written)]
+    wanted = ["--seconds", "15", "--seed", "11", "--timeout", "2s", "--longest", "6", "--drain", "120", "--json", str(written)]
 
     done = subprocess.run([sys.executable, "-m", "chaos", *wanted], cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 

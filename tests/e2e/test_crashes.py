@@ -44,6 +44,7 @@ def test_an_embedded_redis_that_was_killed_comes_back_with_everything_accepted(b
     assert sorted(call["idempotence_key"] for call in platform.calls()) == [f"zapier:lead-{number}" for number in range(1, 10)]
 
 
+@pytest.mark.long
 def test_when_the_supervisor_is_killed_its_processes_end_and_the_next_start_goes_on(bridge, platform, until, lead):
     running = bridge()
     platform.fault("429", times=1, retry_after=4)
@@ -98,6 +99,7 @@ def test_a_worker_frozen_until_its_lease_ran_out_calls_nobody_a_second_time(brid
     assert {request["key"] for request in requests} == {"zapier:lead-1"}
 
 
+@pytest.mark.long
 def test_a_web_server_that_was_killed_leaves_the_port_to_the_next_although_senders_keep_their_connections(bridge, until, lead):
     running = bridge()
     (server,) = [pid for pid in running.pids("gunicorn") if _parent(pid) == running.started[0].pid]

@@ -92,6 +92,7 @@ def started_by(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_second_run_on_the_same_data_is_refused_and_harms_nothing(bridge, new_bridge, lead):
     first = bridge()
     second = new_bridge()

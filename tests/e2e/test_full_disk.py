@@ -22,6 +22,7 @@ def small_disk(new_bridge) -> Iterator[tuple[object, Path]]:
     subprocess.run(["umount", "--lazy", str(data)], check=False)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_it_answers_503_while_it_is_full_and_goes_on_by_itself_when_there_is_room(small_disk, platform, until, lead):
     bridge, data = small_disk

@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 
 
@@ -53,6 +54,7 @@ def test_a_cancel_cancels_the_call_that_its_lead_made(bridge, platform, until, l
     assert call["cancelled_at"]
 
 
+@pytest.mark.long
 def test_web_and_worker_run_as_programs_of_their_own(new_bridge, platform, until, lead, start_redis):
     apart = new_bridge(redis=start_redis(appendonly="yes", appendfsync="always"))
     apart.start("web")

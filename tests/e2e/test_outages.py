@@ -42,7 +42,7 @@ def running(new_bridge, start_redis):
     return made.up(), url
 
 
-@pytest.mark.parametrize("outage", [full, gone])
+@pytest.mark.parametrize("outage", [pytest.param(full, marks=pytest.mark.long), gone])
 def test_an_outage_of_redis_costs_no_process_and_is_said_once(outage, running, platform, until, lead):
     running, url = running
     platform.fault("429", times=1, retry_after=2)

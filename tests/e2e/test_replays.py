@@ -122,6 +122,7 @@ def kill_everything(bridge, until):
     bridge.up()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_300_failed_events_are_replayed_once_each_although_one_replay_is_cancelled_and_another_killed(monday, platform, until, page):
     log_in(page, monday)

@@ -10,7 +10,7 @@ from bridge.simulator import running_simulator
 
 @pytest.fixture(scope="session")
 def examples() -> int:
-    return int(os.environ.get("CALLBRIDGE_EXAMPLES", "100"))
+    return int(os.environ.get("CALLBRIDGE_EXAMPLES", "60"))
 
 
 @pytest.fixture(scope="session")
