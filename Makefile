@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit pytest long properties chaos wheel docs clean python
+.PHONY: help run test lint audit pytest coverage long properties chaos wheel docs clean python
 
 BIN := .venv/bin
 NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -32,11 +32,16 @@ audit: .venv/test ## known vulnerabilities among the dependencies; blocks nothin
 	elif [ $$found -ne 0 ]; then cat build/audit.log; echo "audit: see above; this blocks nothing"; \
 	else echo "audit: no known vulnerabilities"; fi
 
-pytest: .venv/test ## the tests, with coverage
+SUITE = pytest -q --numprocesses $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist load --maxschedchunk 4 --durations 15
+
+pytest: .venv/test ## the tests
 	@for name in "$${CHROMIUM:-chromium}" chromium-browser google-chrome none; do command -v "$$name" >/dev/null && break; done; \
 	test "$$name" != none || echo "the pages are not tried in a browser, since there is none: apt-get install chromium, or set CHROMIUM=/path/to/one"
+	$(BIN)/python -m $(SUITE)
+
+coverage: .venv/test ## the tests, measuring what they reach, which takes half as long again
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q --numprocesses $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist load --maxschedchunk 4 --durations 15
+	$(BIN)/coverage run -m $(SUITE)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
