@@ -67,6 +67,7 @@ def test_when_the_supervisor_is_killed_its_processes_end_and_the_next_start_goes
     assert running.pids() == set()
 
 
+@pytest.mark.long
 def test_web_and_worker_that_were_killed_are_started_again(bridge, until, lead):
     running = bridge()
 

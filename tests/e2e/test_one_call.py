@@ -42,6 +42,7 @@ def test_redeliveries_at_once_and_after_a_restart_of_everything_are_one_call_job
     assert [call["idempotence_key"] for call in platform.calls()] == ["zapier:lead-1", "zapier:lead-2"]
 
 
+@pytest.mark.long
 def test_a_cancel_cancels_the_call_that_its_lead_made(bridge, platform, until, lead):
     running = bridge()
     running.deliver(lead(1))

@@ -189,6 +189,7 @@ def test_nothing_that_matches_is_nothing_to_run(desk):
         d.run(progress.plan.id)
 
 
+@pytest.mark.long
 def test_many_more_than_one_step_takes_are_all_there(desk):
     d = desk()
     for hundred in range(1000, 3300, 100):

@@ -29,7 +29,7 @@ NEED_MORE = {
 }
 """What random words are not enough for; these have tests of their own."""
 
-quick = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=5, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture
