@@ -122,7 +122,7 @@ class Bridge:
 
     def entry(self, key: str) -> Entry | None:
         """What the ledger says; None while Redis is away too."""
-        services = build(load(self.config, {}))
+        services = build(load(self.config, {}), redis_timeout=20)  # a machine with much to do may keep a test waiting
         with services.redis, suppress(LedgerUnavailable):
             return services.ledger.entry(key)
         return None
@@ -132,7 +132,7 @@ class Bridge:
         return entry.status if entry else None
 
     def unfinished(self) -> list[str]:
-        services = build(load(self.config, {}))
+        services = build(load(self.config, {}), redis_timeout=20)  # a machine with much to do may keep a test waiting
         with services.redis:
             return list(services.ledger.unfinished())
 
