@@ -55,7 +55,7 @@ chaos: .venv/test ## kill, freeze, fill and cut off the real processes for CHAOS
 	$(BIN)/python -m chaos --seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
 
 wheel: .venv/test ## build the wheel, and run the demo from it outside this folder
-	rm -rf build/wheel
+	rm -rf build/wheel && mkdir -p build
 	$(BIN)/python -m build --wheel --outdir build/wheel . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
 	$(BIN)/python -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
