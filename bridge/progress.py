@@ -11,7 +11,7 @@ from bridge.errors import Unusable
 from bridge.foreseeing import Effect
 from bridge.ledger import Example, Plan, State, Tally
 from bridge.model import Entry, Rate, iso
-from bridge.quantities import parse_rate
+from bridge.quantities import in_words, parse_rate
 
 MODEST = "5/s"
 """How fast events are put in unless somebody wants it otherwise."""
@@ -20,8 +20,6 @@ FAST = "fast"
 """How somebody writes: as fast as it goes."""
 
 EXAMPLES_SHOWN = 20
-
-_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +102,8 @@ class Progress:
 
 
 def lasting(span: timedelta | None) -> str:
-    """``3 min``, ``2 h 10 min``; the two largest units are enough."""
-    if span is None:
-        return "–"
-    parts: list[str] = []
-    for unit, name in _UNITS:
-        if span >= unit:
-            parts.append(f"{span // unit} {name}")
-            span %= unit
-    return " ".join(parts[:2]) or "less than 1 s"
+    """``2 h 10 min``; a dash where it is not known."""
+    return "–" if span is None else in_words(span, most=2)
 
 
 def _concealed(value: Any) -> Any:

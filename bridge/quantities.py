@@ -1,4 +1,4 @@
-"""Durations (``10s``, ``24h``, ``30d``), rates (``5/s``) and times of day (``09:00``) as people write them."""
+"""Durations (``10s``, ``24h``, ``30d``), rates (``5/s``) and times of day (``09:00``) as people write and read them."""
 
 import re
 from datetime import time, timedelta
@@ -54,6 +54,21 @@ def show_duration(value: timedelta) -> str:
         if value >= span and not value % span:
             return f"{value // span}{unit}"
     return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
+
+
+_IN_WORDS = {"d": "day", "h": "hour", "min": "minute", "s": "second"}
+_SECONDS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
+
+
+def in_words(span: timedelta, most: int = 1, smallest: str = "s") -> str:
+    """``40 s``, or with two units at ``most`` ``3 h 20 min``; what is shorter than the ``smallest`` is ``less than a second``."""
+    left, parts = abs(span), list[str]()
+    for unit, seconds in _SECONDS.items():
+        count, left = divmod(left, timedelta(seconds=seconds))
+        parts += [f"{count} {unit}"] if count else []
+        if unit == smallest:
+            break
+    return " ".join(parts[:most]) or f"less than a {_IN_WORDS[smallest]}"
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]

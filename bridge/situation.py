@@ -9,6 +9,7 @@ from typing import Any
 from bridge.ledger import KnownIssue, Pause, Sample
 from bridge.ledger.issues import State
 from bridge.model import Status, iso
+from bridge.quantities import in_words
 from bridge.silence import Silence
 from bridge.terms import cause
 
@@ -106,11 +107,8 @@ def kinds(status: Status, sample: Sample) -> list[Kind]:
     return [Kind(status, each, told[each], round(count * share), exact) for each, count in counted.most_common()]
 
 
-def told_duration(span: timedelta) -> str:
-    """``3 h 20 min``: two units at most."""
-    minutes = max(0, round(span.total_seconds() / 60))
-    parts = [(minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min")]
-    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
+def _for(span: timedelta) -> str:
+    return in_words(span, most=2, smallest="min")
 
 
 def _no_workers(now: Situation) -> Iterator[Remark]:
@@ -128,7 +126,7 @@ def _unreachable(now: Situation) -> Iterator[Remark]:
         yield Remark(
             "bad",
             "campaign",
-            f"The platform has not answered for campaign {name} for {told_duration(now.at - since)}; calls wait until it does.",
+            f"The platform has not answered for campaign {name} for {_for(now.at - since)}; calls wait until it does.",
             name,
         )
 
@@ -146,13 +144,13 @@ def _in_doubt(now: Situation) -> Iterator[Remark]:
         yield Remark(
             "doubtful",
             "unknown",
-            f"Of {count:,} call{'s' * (count != 1)} it is not known whether they were made, the oldest for {told_duration(now.at - oldest)}.",
+            f"Of {count:,} call{'s' * (count != 1)} it is not known whether they were made, the oldest for {_for(now.at - oldest)}.",
         )
 
 
 def _quiet(now: Situation) -> Iterator[Remark]:
     for silence in now.silent:
-        apart, limit = told_duration(now.at - silence.since), told_duration(silence.limit)
+        apart, limit = _for(now.at - silence.since), _for(silence.limit)
         told = f"{silence.source} has delivered nothing for {apart}, which is longer than {limit}."
         yield Remark("doubtful", "source", told, silence.source)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from bridge.deciding import OUTSIDE_HOURS, SAME_FACT, STOP_MARK
 from bridge.model import OPERATOR, Entry, Event, Status
+from bridge.quantities import in_words
 
-_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"), (timedelta(seconds=1), "s"))
 _NAMED = {STOP_MARK: re.compile(rf"{STOP_MARK}: (\S+) "), SAME_FACT: re.compile(rf"{SAME_FACT} (\S+)")}
 _OVERDUE = timedelta(minutes=1)
 _CHANGES = {"created": "was created", "updated": "was changed", "deleted": "was deleted"}
@@ -72,14 +72,8 @@ def what_happened(event: Event) -> str:
     return f"{record} {_CHANGES[change]}" if change in _CHANGES else f"{event.type} of {record}"
 
 
-def span(length: timedelta) -> str:
-    """``40 s``, ``3 min``: one unit is enough."""
-    length = abs(length)
-    return next((f"{length // unit} {name}" for unit, name in _UNITS if length >= unit), "less than a second")
-
-
 def _called(entry: Entry, about: Circumstances) -> Told:
-    made = f"{_jobs(entry)} was made{_where(entry)}, {span(_made_at(entry) - entry.accepted_at)} after {_subject(entry.event)} came in"
+    made = f"{_jobs(entry)} was made{_where(entry)}, {in_words(_made_at(entry) - entry.accepted_at)} after {_subject(entry.event)} came in"
     ending = _cancelled(entry, about)
     if ending is None:
         return Told(f"Called: {made}.", Tone.GOOD)
@@ -101,12 +95,12 @@ def _cancelled(entry: Entry, about: Circumstances) -> tuple[Mapping[str, Any], E
 def _unfinished(entry: Entry, about: Circumstances, now: datetime) -> Told:
     reason, until = _sentence(entry.reason), _until(about.due, now)
     if about.due and now - about.due > _OVERDUE:
-        late = f"Overdue: a worker should have looked at it {span(now - about.due)} ago. Is one running?"
+        late = f"Overdue: a worker should have looked at it {in_words(now - about.due)} ago. Is one running?"
         return Told(f"{late} It is {entry.status}: {reason}", Tone.BAD)
     if entry.status is Status.UNKNOWN:
         return Told(f"Being found out whether the call was made: {reason}{until}", Tone.DOUBTFUL)
     if about.calls and about.due and entry.reason.startswith(OUTSIDE_HOURS):
-        return Told(f"Will be called at {about.due.astimezone(UTC):%Y-%m-%d %H:%M} UTC, in {span(about.due - now)}: {reason}", Tone.CALM)
+        return Told(f"Will be called at {about.due.astimezone(UTC):%Y-%m-%d %H:%M} UTC, in {in_words(about.due - now)}: {reason}", Tone.CALM)
     yet = "Not called yet" if about.calls else "Not done yet"
     if entry.status is Status.PARKED:
         return Told(f"{yet}, and held: {reason}", Tone.DOUBTFUL)
@@ -127,7 +121,7 @@ def _ended(entry: Entry, about: Circumstances) -> Told:
     if instead is None or instead.key in named:
         return Told(f"Not called: {why}", tone, named)
     when = "before" if instead.accepted_at <= entry.accepted_at else "after"
-    apart = span(instead.accepted_at - entry.accepted_at)
+    apart = in_words(instead.accepted_at - entry.accepted_at)
     called = f"For another event of the same person there was a call: {_jobs(instead)}{_where(instead)} ({instead.key}, {apart} {when})."
     return Told(f"Not called: {why} {called}", tone, (*named, instead.key))
 
@@ -153,7 +147,7 @@ def _because(other: Entry) -> str:
 
 def _apart(other: Entry, entry: Entry) -> str:
     length, when = other.accepted_at - entry.accepted_at, "before" if other.accepted_at <= entry.accepted_at else "after"
-    return f"{span(length)} {when} {_subject(entry.event)} came in"
+    return f"{in_words(length)} {when} {_subject(entry.event)} came in"
 
 
 def _subject(event: Event) -> str:
@@ -176,7 +170,7 @@ def _where(entry: Entry) -> str:
 def _until(due: datetime | None, now: datetime) -> str:
     if due is None or due - now < timedelta(seconds=1):
         return ""
-    return f" It goes on by itself in {span(due - now)}."
+    return f" It goes on by itself in {in_words(due - now)}."
 
 
 def _sentence(reason: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import Rate
-from bridge.quantities import parse_duration, parse_rate, parse_time_of_day, show_duration
+from bridge.quantities import in_words, parse_duration, parse_rate, parse_time_of_day, show_duration
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,16 @@ def test_a_time_of_day_is_read(written, read):
 def test_what_is_no_time_of_day_is_refused_in_words(written):
     with pytest.raises(ValueError, match="time of day"):
         parse_time_of_day(written)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.5, "less than a second"), (40, "40 s"), (-61, "1 min"), (7300, "2 h"), (90_000, "1 d")])
+def test_a_span_is_told_in_one_unit(seconds, words):
+    assert in_words(timedelta(seconds=seconds)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(59, "less than a minute"), (60, "1 min"), (3600, "1 h"), (12_345, "3 h 25 min"), (90_000, "1 d 1 h"), (86_460, "1 d 1 min")],
+)
+def test_a_span_is_told_in_two_units_no_smaller_than_is_asked(seconds, words):
+    assert in_words(timedelta(seconds=seconds), most=2, smallest="min") == words

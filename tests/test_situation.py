@@ -10,7 +10,7 @@ from bridge.ledger.issues import State
 from bridge.ledger.sampling import Held
 from bridge.model import Status
 from bridge.silence import Silence
-from bridge.situation import HELD, Situation, kinds, told_duration
+from bridge.situation import HELD, Situation, kinds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EMPTY = Sample(0, None, ())
@@ -100,13 +100,6 @@ def test_the_worst_comes_first():
     remarks = replace(WELL, spooled=1, past_due=1).remarks
 
     assert [remark.level for remark in remarks] == ["bad", "doubtful"]
-
-
-@pytest.mark.parametrize(
-    ("span", "told"), [(0, "less than a minute"), (60, "1 min"), (3600, "1 h"), (12_345, "3 h 26 min"), (90_000, "1 d 1 h"), (86_460, "1 d 1 min")]
-)
-def test_durations_are_told_in_two_units(span, told):
-    assert told_duration(timedelta(seconds=span)) == told
 
 
 def test_it_is_told_as_json():

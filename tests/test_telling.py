@@ -8,7 +8,7 @@ import pytest
 from bridge.deciding import Policy, said_no, weigh
 from bridge.model import OPERATOR, Contact, Entity, Entry, Event, Stage, Status, iso
 from bridge.rules import Rule
-from bridge.telling import Circumstances, Tone, span, tell
+from bridge.telling import Circumstances, Tone, tell
 
 NOW = datetime(2026, 11, 23, 8, 40, tzinfo=UTC)
 EVENT = Event(
@@ -143,8 +143,3 @@ def test_whoever_was_called_for_something_else_is_not_called_uncalled():
 
 def test_somebody_who_was_forgotten_stays_so():
     assert "forgotten" in told(replace(called(), event=EVENT.forgotten())).text
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.5, "less than a second"), (40, "40 s"), (-61, "1 min"), (7300, "2 h"), (90_000, "1 d")])
-def test_a_span_has_one_unit(seconds, words):
-    assert span(timedelta(seconds=seconds)) == words

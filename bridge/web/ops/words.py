@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from bridge.model import Rate, Status
+from bridge.quantities import in_words
 
 MEANINGS = {
     Status.QUEUED: "accepted, and next in line",
@@ -18,12 +19,6 @@ MEANINGS = {
 }
 """What each status means, for somebody who sees it the first time."""
 
-_UNITS = (
-    (timedelta(days=1), "d"),
-    (timedelta(hours=1), "h"),
-    (timedelta(minutes=1), "min"),
-    (timedelta(seconds=1), "s"),
-)
 _LONG_AGO = timedelta(days=30)
 
 
@@ -32,10 +27,9 @@ def relatively(moment: datetime, now: datetime) -> str:
     apart = abs(now - moment)
     if apart >= _LONG_AGO:
         return f"{moment.astimezone(UTC):%Y-%m-%d}"
-    unit, name = next(((unit, name) for unit, name in _UNITS if apart >= unit), (None, ""))
-    if unit is None:
+    if apart < timedelta(seconds=1):
         return "now"
-    return f"{apart // unit} {name} ago" if moment < now else f"in {apart // unit} {name}"
+    return f"{in_words(apart)} ago" if moment < now else f"in {in_words(apart)}"
 
 
 def exactly(moment: datetime) -> str:
