@@ -317,7 +317,7 @@ class Entry:
     answer to it is owed: it may have reached the platform, and nobody knows what came of it; ``asked_at`` is when the first such
     request went out, ``tried_at`` when the last did. ``was`` is the status in which the present owner found the event, ``since``
     when its present trouble began (somebody who must answer does not), None when there is none. ``replay`` is the replay of many
-    that had it decided again last.
+    that had it decided again last. ``planned_at``: when it was to be called, of an event that waited for its call hours.
     """
 
     key: str
@@ -343,6 +343,7 @@ class Entry:
     attempts: tuple[Mapping[str, Any], ...] = ()
     ended_at: datetime | None = None
     replay: str | None = None
+    planned_at: datetime | None = None
 
 
 def present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Progress:
             "state": plan.state.value,
             "name": plan.name,
             "mode": plan.mode,
-            "filter": {name: _concealed(value) for name, value in plan.filter.items()},
+            "filter": {name: _concealed(value) if name in _OF_PEOPLE else value for name, value in plan.filter.items()},
             "written": _concealed(plan.written),
             "understood": plan.understood,
             "by": plan.by,
@@ -104,6 +104,10 @@ class Progress:
 def lasting(span: timedelta | None) -> str:
     """``2 h 10 min``; a dash where it is not known."""
     return "–" if span is None else in_words(span, most=2)
+
+
+_OF_PEOPLE = frozenset({"text", "phone", "name", "record", "event", "reason"})
+"""What of a filter may hold somebody's number; ids of replays, issues and call jobs are long numbers too, and nobody's."""
 
 
 def _concealed(value: Any) -> Any:

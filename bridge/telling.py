@@ -133,7 +133,7 @@ def _why_not(entry: Entry, about: Circumstances) -> tuple[str, tuple[str, ...]]:
     if other is None:
         return _sentence(entry.reason), ()
     if entry.reason.startswith(STOP_MARK):
-        return f"{_because(other)}, {_apart(other, entry)}. Only something newer may have this person called again.", (other.key,)
+        return f"{_because(other)}, {_in_time(other, entry)}. Only something newer may have this person called again.", (other.key,)
     call = f"{_jobs(other)} was made for that one{_where(other)}" if other.jobs else f"that one is {other.status}: {_plain(other.reason)}"
     return f"it tells the same as {other.key}, {_apart(other, entry)}; {call}.", (other.key,)
 
@@ -148,6 +148,14 @@ def _because(other: Entry) -> str:
 def _apart(other: Entry, entry: Entry) -> str:
     length, when = other.accepted_at - entry.accepted_at, "before" if other.accepted_at <= entry.accepted_at else "after"
     return f"{in_words(length)} {when} {_subject(entry.event)} came in"
+
+
+def _in_time(other: Entry, entry: Entry) -> str:
+    """When what stopped a call came in: before the call hours, where they were waited for."""
+    if entry.planned_at is None or other.accepted_at >= entry.planned_at:
+        return _apart(other, entry)
+    early = in_words(entry.planned_at - other.accepted_at)
+    return f"{early} before the call was due in its call hours, at {entry.planned_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _subject(event: Event) -> str:

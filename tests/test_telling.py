@@ -116,6 +116,15 @@ def test_who_was_stopped_is_told_by_what():
     assert told(stopped).text.startswith("Not called: stop mark: crm:e2 says")
 
 
+def test_who_was_stopped_while_waiting_for_the_hour_is_told_how_close_it_was():
+    stopped = entry("suppressed", said_no("stopped", "crm:e2"), planned_at=NOW + timedelta(minutes=5, seconds=40))
+
+    assert told(stopped, another()).text.startswith(
+        "Not called: deal 555 moved to closedlost (crm:e2), 40 s before the call was due in its call hours, at 2026-11-23 08:45 UTC. Only"
+    )
+    assert ", 6 min after the lead came in." in told(stopped, another(after=timedelta(minutes=6))).text
+
+
 def test_an_operators_order_is_called_one():
     order = replace(EVENT, source=OPERATOR, kind=OPERATOR, type="calls.cancel", entity=None)
 

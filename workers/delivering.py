@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from bridge.calls import call_request, phones_of
-from bridge.deciding import FOR_GOOD, Outlook, weigh
+from bridge.deciding import FOR_GOOD, OUTSIDE_HOURS, Outlook, weigh
 from bridge.errors import LookupFailed
 from bridge.ledger import Blocked, CallGate, Go, call_gate
 from bridge.ledger.layout import qualify
@@ -230,7 +230,8 @@ def _not_called(case: Case, outlook: Outlook) -> Flow:
         verdict = yield Outside(lambda: _foreseen(case, outlook))
         if isinstance(verdict, Blocked) and verdict.word in FOR_GOOD:
             return case.blocked(verdict)
-    return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at))
+    planned = outlook.at if outlook.reason.startswith(OUTSIDE_HOURS) else None
+    return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at), planned=planned)
 
 
 def _foreseen(case: Case, outlook: Outlook) -> Go | Blocked:

@@ -85,6 +85,7 @@ An event's hash, by field:
     since                    when its present trouble began (ms): a platform or a CRM that does not answer as it should
     sure                     there when the platform was asked whether a call was made that the ledger may have forgotten
     slot                     the turn it was given by the campaign's rate limit (ms)
+    planned                  when it is, or was, to be called (ms), where it waited for its call hours
     jobs campaign            call job ids (JSON), and where
     cancels                  the call jobs a cancel is about, in the order they were found, with what came of each (JSON)
     attempts                 what was tried (JSON, the last 20)

@@ -151,7 +151,8 @@ class Record:
     who must answer does not, and for how long is counted. ``hasten``: events this one waits for, served first from now on like
     itself: else it would come before them every time, and hold the person they need. ``wake``: events to be decided again at once.
     ``answered``: a campaign, and whether the platform gave a proper answer for it; several failures in a row and it is left alone for a while.
-    ``wants_phone``: an event that brings a number for the same record wakes it. ``ValueError`` where no attempt can end so.
+    ``wants_phone``: an event that brings a number for the same record wakes it. ``planned``: when it is to be called, where it waits for its
+    call hours. ``ValueError`` where no attempt can end so.
     """
 
     entry: Entry
@@ -172,6 +173,7 @@ class Record:
     wants_phone: bool = False
     hold: tuple[str, datetime] | None = None
     answered: tuple[str, bool] | None = None
+    planned: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.status not in RECORDED_AS or self.status.finished is not (self.due is None):
@@ -212,6 +214,7 @@ def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> E
         attempts=tuple(json.loads(row.get("attempts", "[]"))),
         ended_at=_moment(row.get("ended")),
         replay=row.get("replay"),
+        planned_at=_moment(row.get("planned")),
     )
 
 
@@ -321,6 +324,7 @@ def record_fields(record: Record) -> list[str]:
             "jobs": _json(record.jobs) if record.jobs is not None else None,
             "campaign": record.campaign,
             "cancels": _json(record.cancels) if record.cancels is not None else None,
+            "planned": str(to_ms(record.planned)) if record.planned else None,
         }
     )
 

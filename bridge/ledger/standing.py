@@ -9,12 +9,15 @@ from redis import Redis
 
 from bridge.ledger import layout
 from bridge.ledger.store import available
-from bridge.model import Status, from_ms, to_ms
+from bridge.model import Status, from_ms, to_ms, unique
 
 SAMPLED = 200
-"""How many events of a status are looked at one by one, those accepted first: more of them are no other trouble."""
+"""How many events of a status are looked at one by one: those accepted first, and as many of those accepted last, since a trouble that
+began later may stand behind thousands of an older one's.
+"""
 
 _STUCK = (Status.UNKNOWN, Status.PARKED)
+_LANES, _ENDS = 2 * len(layout.LANES), 1 + 2 * len(_STUCK)
 _FIELDS = ("campaign", "reason", "asked", "accepted")
 
 
@@ -62,10 +65,12 @@ class Standings:
             pipeline.zrange(layout.by(f"status:{Status.WAITING}"), 0, 0, withscores=True)
             for status in _STUCK:
                 pipeline.zrange(layout.by(f"status:{status}"), 0, self._sampled - 1)
+                pipeline.zrange(layout.by(f"status:{status}"), -self._sampled, -1)
             for campaign in campaigns:
                 pipeline.hget(layout.breaker(campaign), "open")
             rows = pipeline.execute()
-        lanes, (waiting, unknown, parked, *opened) = rows[: 2 * len(layout.LANES)], rows[2 * len(layout.LANES) :]
+        lanes, (waiting, *ends), opened = rows[:_LANES], rows[_LANES : _LANES + _ENDS], rows[_LANES + _ENDS :]
+        unknown, parked = unique([*ends[0], *ends[1]]), unique([*ends[2], *ends[3]])
         stuck = self._stuck([*unknown, *parked])
         return Standing(
             due=sum(lanes[::2]),

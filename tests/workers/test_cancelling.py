@@ -295,6 +295,7 @@ def test_a_stop_ends_what_waits_for_call_hours_at_once(bench, platform):
 
     assert statuses(bridge, "call", "stop") == ["suppressed", "done"]
     assert "crm:stop" in bridge.entry("call").reason
+    assert bridge.entry("call").planned_at > bridge.clock()  # which is what its page tells
 
 
 BOTH = {"name": "start again", "on": "contact.updated", "cancel": {}, "call": {"campaign": "welcome", "payload": {"id": "id"}}}

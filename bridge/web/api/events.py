@@ -254,5 +254,6 @@ def _times(found: Timeline) -> told.Times:
         tried=entry.tried_at,
         trouble_since=entry.since,
         next_look=found.due,
+        planned=entry.planned_at,
         ended=entry.ended_at,
     )

@@ -118,6 +118,8 @@ def _moments(timeline: Timeline, conceal: Concealer, now: datetime) -> Iterator[
     for act in timeline.acts:
         if entry.key in act.targets:
             yield Moment(at=act.at, title=f"{act.by} {act.what}", detail=conceal.ours(act.note))
+    if entry.planned_at and entry.planned_at != timeline.due:
+        yield Moment(at=entry.planned_at, title="Was to be called", detail="when the rule's call hours had begun")
     if entry.ended_at:
         yield Moment(at=entry.ended_at, title=entry.status.capitalize(), detail=conceal.ours(entry.reason), kind=_ENDS.get(entry.status, ""))
     elif timeline.due:

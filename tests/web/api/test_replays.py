@@ -89,6 +89,7 @@ def test_what_failed_in_one_is_planned_as_another(anna, planned):
     another = anna.post("replays", {"failed_in": plan_id})
 
     assert (another["state"], another["name"], another["filter"]["status"]) == ("counting", "what failed in the outage", ["failed"])
+    assert another["filter"]["replay"] == [plan_id]  # an id is long, and yet nobody's number
     assert [each["id"] for each in anna.get("replays")["items"]] == [another["id"], plan_id]
 
 

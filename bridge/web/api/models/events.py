@@ -146,6 +146,7 @@ class Times(Told):
     tried: Known[Moment] = example(_AT, "That request was sent last.", default=None)
     trouble_since: Known[Moment] = example(_AT, "Somebody who must answer does not, since then.", default=None)
     next_look: Known[Moment] = example(_AT, "Somebody looks at it next.", default=None)
+    planned: Known[Moment] = example(_AT, "The person is, or was, to be called then, in the rule's call hours.", default=None)
     ended: Known[Moment] = example(_AT, "It was finished.", default=None)
 
 
