@@ -5,6 +5,7 @@ area: plans change faster than their tables, and the platform has the last word 
 """
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
@@ -45,6 +46,7 @@ def _read(written: str, region: str | None) -> str | None:
     return read if read and _E164.fullmatch(read) and _parsed(read, None) == read else None
 
 
+@lru_cache(maxsize=4096)  # one event's number is read some eight times between its arrival and its call, at 40 µs each
 def _parsed(written: str, region: str | None) -> str | None:
     try:
         number = phonenumbers.parse(written, region)
