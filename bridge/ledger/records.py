@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,8 @@ from bridge.rules import Rule
 from bridge.terms import cause, cause_term, issue_of, terms_of
 
 ATTEMPTS_KEPT = 20
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,32 @@ class NewEntry:
     first: bool = False
     marks: tuple[Mark, ...] = ()
     replay: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A delivery on its way into the ledger: under which id it is kept, and as what."""
+
+    id: str
+    record: str
+    new: Sequence[NewEntry]
+    now: datetime
+
+
+@dataclass(slots=True)
+class Texts:
+    """Texts that a script is given as they are, behind its other arguments; the JSON of those says where they stand. ``first``: the place of
+    the first, counted from 1 as Lua does.
+    """
+
+    first: int
+    all: list[str] = field(default_factory=list)
+
+    def put(self, *texts: str) -> tuple[int, int]:
+        """The places of the first and of the last of these."""
+        begins = self.first + len(self.all)
+        self.all += texts
+        return begins, begins + len(texts) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +314,7 @@ def new_fields(new: NewEntry) -> list[str]:
             "reason": new.reason,
             **_told(new.event),
             "rule": new.rule,
-            "trace": _json(new.trace),
+            "trace": written(new.trace),
             "replay": new.replay,
         }
     )
@@ -299,13 +327,13 @@ def begin_fields(beginning: Beginning) -> list[str]:
         {
             **_told(beginning.entry.event),
             "rule": beginning.rule,
-            "trace": _json(beginning.trace) if beginning.trace else None,
-            "request": _json({"method": request.method, "url": request.url, "headers": dict(request.headers), "body": request.body})
+            "trace": written(beginning.trace) if beginning.trace else None,
+            "request": written({"method": request.method, "url": request.url, "headers": dict(request.headers), "body": request.body})
             if request
             else None,
             "open": "1" if beginning.call else None,
             "campaign": beginning.call.campaign if beginning.call else None,
-            "cancels": _json(beginning.cancels) if beginning.cancels is not None else None,
+            "cancels": written(beginning.cancels) if beginning.cancels is not None else None,
         }
     )
 
@@ -319,11 +347,11 @@ def record_fields(record: Record) -> list[str]:
             "reason": record.reason,
             **_told(record.entry.event),
             "rule": record.rule,
-            "trace": _json(record.trace) if record.trace else None,
-            "attempts": _json(attempts),
-            "jobs": _json(record.jobs) if record.jobs is not None else None,
+            "trace": written(record.trace) if record.trace else None,
+            "attempts": written(attempts),
+            "jobs": written(record.jobs) if record.jobs is not None else None,
             "campaign": record.campaign,
-            "cancels": _json(record.cancels) if record.cancels is not None else None,
+            "cancels": written(record.cancels) if record.cancels is not None else None,
             "planned": str(to_ms(record.planned)) if record.planned else None,
         }
     )
@@ -332,7 +360,7 @@ def record_fields(record: Record) -> list[str]:
 def _told(event: Event) -> dict[str, str | None]:
     """What is known of an event; a look-up may have made it more."""
     window = millis(event.window) if event.window else 0  # a look-up may have ended it
-    return {"document": _json(event.document()), "fact": event.fact, "window": str(window), "forget": "1" if event.forget else None}
+    return {"document": written(event.document()), "fact": event.fact, "window": str(window), "forget": "1" if event.forget else None}
 
 
 def gate_arguments(gate: CallGate) -> dict[str, Any]:
@@ -364,8 +392,9 @@ def _moment(milliseconds: str | None) -> datetime | None:
     return from_ms(float(milliseconds)) if milliseconds else None
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, default=list)
+def written(value: Any) -> str:
+    """As JSON, without blanks and in ASCII; what is no JSON is written as a list of what is in it."""
+    return _ENCODER.encode(value)
 
 
 def _flat(fields: Mapping[str, str | None]) -> list[str]:
