@@ -15,6 +15,7 @@ from redis.retry import Retry
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import layout
 from bridge.ledger.gathering import Gathering
+from bridge.ledger.packing import as_bytes, pack, unpack
 from bridge.ledger.records import (
     Accepted,
     Beginning,
@@ -38,6 +39,7 @@ from bridge.ledger.records import (
     qualified,
     read_entry,
     record_fields,
+    unpacked,
     written,
 )
 from bridge.model import Entry, Rate, Status, from_ms, to_ms
@@ -61,8 +63,10 @@ _SCRIPTS = {
 _ACCEPTED_AT_ONCE = 32
 """Deliveries in one script, at most. It holds up everything else in Redis for some 0.1 ms each."""
 
-_TEXTS_FROM = 6
-"""The place of the first text among what a script is given."""
+_TEXTS_FROM, _TEXTS_OF_REPLAY_FROM, _TEXTS_OF_BEGIN_FROM, _TEXTS_OF_RECORD_FROM = 6, 7, 9, 7
+"""The places of the first text among what scripts are given."""
+
+_REPLAY_TRIES = 5
 
 REFUSED_KEPT = 20
 REFUSED_FOR = timedelta(days=7)
@@ -71,11 +75,12 @@ REFUSED_FOR = timedelta(days=7)
 def connect(url: str, timeout: float = 2.0, *, text: bool = True) -> Redis:
     """A client that never sends a write twice: what timed out may have happened, and the caller must be told.
 
-    ``text`` False leaves answers as bytes, as RQ wants them.
+    ``text`` False leaves answers as bytes, as RQ wants them. What is packed is no text, and comes with surrogates: see :mod:`bridge.ledger.packing`.
     """
     return Redis.from_url(
         url,
         decode_responses=text,
+        encoding_errors="surrogateescape",
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
@@ -100,7 +105,7 @@ class Ledger:
         Per event: empty when it is new, else the status of the same event that was there before. Deliveries that come at one moment, on
         several threads, share the round trip.
         """
-        return self._accepting.ask(Accepted(delivery_id, written(delivery), new, now))
+        return self._accepting.ask(Accepted(delivery_id, pack(written(delivery)), new, now))
 
     def _accept(self, deliveries: Sequence[Accepted]) -> Sequence[list[str] | Exception]:
         """All with one script. Should it break over one of them, that one must not take the others with it: then each goes alone, and finds
@@ -145,15 +150,30 @@ class Ledger:
         ``keep_request``: what it sent before is what it sends again, if it may. As part of a replay of many it is counted there in the same step,
         and only in its turn: ``halted`` when that replay does not run, ``overtaken`` when another process is further with it.
         """
-        told = {"plan": part.plan, "place": part.place} if part else False
+        answer = "changed"
+        for _ in range(_REPLAY_TRIES):
+            answer = self._replay(again, now, part, keep_request=keep_request)
+            if answer != "changed":
+                break
+        return answer
+
+    def _replay(self, again: NewEntry, now: datetime, part: Part | None, *, keep_request: bool) -> str:
+        with available():
+            packed, is_open = self.redis.hmget(layout.event(again.key), "packed", "open")
+        packed = str(packed or "")
+        before = unpacked(packed) if packed else {}
+        if not (keep_request or is_open):  # what may have been sent stays bound
+            before.pop("request", None)
+        texts = Texts(_TEXTS_OF_REPLAY_FROM)
         event = {
             **self._new(again, now),
+            "entry": texts.put(*new_fields(again, before)),
             "lane": layout.LANES[0 if again.first else 2],
             "keep": keep_request,
-            "part": told,
+            "part": {"plan": part.plan, "place": part.place} if part else False,
             "of": again.replay or False,
         }
-        return str(self._run("replay", now, self.retention.longest, self.retention.dedup, json.dumps(event)))
+        return str(self._run("replay", now, self.retention.longest, self.retention.dedup, written(event), as_bytes(packed), *texts.all))
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
         """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first.
@@ -197,11 +217,12 @@ class Ledger:
 
     def begin(self, worker: str, lease: timedelta, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Lost | Blocked]:
         """The last gate before requests go out, and the note that they do; see ``begin.lua``."""
+        texts = Texts(_TEXTS_OF_BEGIN_FROM)
         events = [
             {
                 "key": item.entry.key,
                 "refs": qualified(item.entry.event),
-                "entry": begin_fields(item),
+                "entry": texts.put(*begin_fields(item)),
                 "marks": mark_arguments(item.marks),
                 "call": gate_arguments(item.call) if item.call else False,
                 "pace": item.call.pace_ms if item.call and item.call.pace_ms else False,
@@ -210,13 +231,15 @@ class Ledger:
             }
             for item in beginnings
         ]
-        answers = self._run("begin", now, worker, millis(lease), self.retention.longest, self.retention.dedup, self._call_memory, json.dumps(events))
+        kept = self.retention
+        answers = self._run("begin", now, worker, millis(lease), kept.longest, kept.dedup, self._call_memory, written(events), *texts.all)
         return [_word(*answer) for answer in answers]
 
     def record(self, worker: str, records: Sequence[Record], now: datetime) -> list[bool]:
         """Write what came of attempts; False where the lease was lost meanwhile and another worker's word counts."""
-        events, counts = [self._recorded(item) for item in records], json.dumps(attempts_counted(records))
-        return [bool(written) for written in self._run("record", now, worker, self.retention.longest, json.dumps(events), counts)]
+        texts, counts = Texts(_TEXTS_OF_RECORD_FROM), written(attempts_counted(records))
+        events = written([self._recorded(item, texts) for item in records])
+        return [bool(kept) for kept in self._run("record", now, worker, self.retention.longest, events, counts, *texts.all)]
 
     def renew(self, worker: str, lease: timedelta, held: Iterable[str], now: datetime) -> set[str]:
         """Keep the leases of what is still being worked on; the keys that are still this worker's."""
@@ -329,13 +352,13 @@ class Ledger:
     def delivery(self, delivery_id: str) -> dict[str, Any] | None:
         with available():
             stored = self.redis.get(layout.delivery(delivery_id))
-        return json.loads(stored) if stored else None
+        return json.loads(unpack(str(stored))) if stored else None
 
     def deliveries(self, delivery_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Those of them that are kept."""
         with available():
             rows: list[Any] = self.redis.mget([layout.delivery(each) for each in delivery_ids]) if delivery_ids else []
-        return {each: json.loads(row) for each, row in zip(delivery_ids, rows, strict=True) if row}
+        return {each: json.loads(unpack(row)) for each, row in zip(delivery_ids, rows, strict=True) if row}
 
     def sharing(self, refs: Iterable[str], most: int = 0) -> list[Entry]:
         """The events that share any of these (qualified) refs, newest first, at ``most`` so many of each; what retention took is left out."""
@@ -366,11 +389,11 @@ class Ledger:
             "found": found(as_accepted(new, now)),
         }
 
-    def _recorded(self, record: Record) -> dict[str, Any]:
+    def _recorded(self, record: Record, texts: Texts) -> dict[str, Any]:
         return {
             "key": record.entry.key,
             "refs": qualified(record.entry.event),
-            "entry": record_fields(record),
+            "entry": texts.put(*record_fields(record)),
             "gone": record.gone,
             "trouble": record.trouble,
             "due": to_ms(record.due) if record.due else False,
@@ -384,7 +407,7 @@ class Ledger:
             "found": found(as_recorded(record)),
         }
 
-    def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:
+    def _run(self, name: str, now: datetime, *arguments: str | bytes | float) -> Any:
         with available():
             return self._scripts[name](args=[layout.PREFIX, to_ms(now), *arguments])
 
