@@ -17,7 +17,7 @@ from bridge.terms import cause, cause_term, issue_of, terms_of
 
 ATTEMPTS_KEPT = 20
 
-PACKED = ("document", "attempts", "request", "trace", "cancels")
+PACKED = ("document", "fact", "attempts", "request", "trace", "jobs", "cancels")
 """What only those who look at an event read. When it is finished they stand together in one field, ``packed``."""
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=list)
@@ -215,7 +215,8 @@ class Record:
     def gone(self) -> list[str]:
         """The fields that this record takes away; those that it packs among them."""
         owed = ["open", "asked", "tried"] if self.settled else []
-        return ["crashes", *owed, *([] if self.trouble else ["since"]), *(PACKED if self.status.finished else ())]
+        over = [*PACKED, "held", "was"] if self.status.finished else []
+        return ["crashes", *owed, *([] if self.trouble else ["since"]), *over]
 
 
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
@@ -348,7 +349,8 @@ def record_fields(record: Record) -> list[str | bytes]:
     """What an attempt leaves behind."""
     entry = record.entry
     attempts = (*entry.attempts, *(attempt.document() for attempt in record.attempts))[-ATTEMPTS_KEPT:]
-    trace, cancels = record.trace or entry.trace, entry.cancels if record.cancels is None else record.cancels
+    trace, jobs = record.trace or entry.trace, entry.jobs if record.jobs is None else record.jobs
+    cancels = entry.cancels if record.cancels is None else record.cancels
     return _flat(
         record.status,
         {
@@ -359,7 +361,7 @@ def record_fields(record: Record) -> list[str | bytes]:
             "trace": written(trace) if trace else None,
             "attempts": written(attempts),
             "request": _request(entry.request) if record.status.finished else None,
-            "jobs": written(record.jobs) if record.jobs is not None else None,
+            "jobs": written(jobs) if jobs else None,
             "campaign": record.campaign,
             "cancels": written(cancels) if cancels else None,
             "planned": str(to_ms(record.planned)) if record.planned else None,
@@ -423,5 +425,5 @@ def _flat(status: Status, fields: Mapping[str, str | None]) -> list[str | bytes]
 
 
 def unpacked(packed: str) -> dict[str, str]:
-    """The fields that were packed together. They are JSON in ASCII, so none has a line's end in it."""
+    """The fields that were packed together. They are JSON in ASCII, or keys, so none has a line's end in it."""
     return dict(line.split(" ", 1) for line in unpack(packed).split("\n"))
