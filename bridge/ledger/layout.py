@@ -4,9 +4,9 @@ All keys begin with ``callbridge:`` and a layout number, so that an old and a ne
 Redis: a change that an older version would misread gets a new number and a migration.
 
     event:<key>              hash    one event: status, reason, document, decision, request, attempts, lease
-    seen:<claim>             string  what stops redeliveries: the key of the event that was first, empty where that is the claim; lives for retention.dedup, longer
-                                     than an ignored event, or for the event's own window. The claim is the event's key, but for
-                                     the time of receipt that tells events with a window apart
+    seen:<claim>             string  what stops redeliveries: the key of the event that was first, empty where the claim is its key; lives
+                                     for retention.dedup, longer than an ignored event, or for the event's own window. The claim is the
+                                     event's key, but for the time of receipt that tells events with a window apart
     delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from; packed
     due:first, due:normal,
     due:last                 zset    every unfinished event, scored by when somebody must look at it next (ms)
