@@ -82,6 +82,7 @@ def test_too_many_requests_holds_the_campaign_for_as_long_as_was_asked(bench, pl
     due = bridge.world.ledger.unfinished()
     assert all((at - bridge.clock()).total_seconds() > 28 for at in due.values())
     assert len(platform.requests) == 1
+    assert bridge.entry("e2").reason == "the platform asked to be sent nothing for a while; goes on then"
 
     bridge.clock.advance(seconds=40)
     bridge.work()

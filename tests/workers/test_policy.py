@@ -130,9 +130,9 @@ def test_a_gate_that_is_shut_names_the_other_event(word):
     assert "crm:9" in ending.reason
 
 
-@pytest.mark.parametrize("verdict", [Blocked("busy", "crm:9"), Blocked("paced", at=NOW + timedelta(seconds=3))], ids=["busy", "paced"])
-def test_a_gate_that_opens_later_is_waited_for(verdict):
-    ending = policy.after_gate(verdict, NOW)
+@pytest.mark.parametrize("word", ["busy", "paced", "held", "silent"])
+def test_a_gate_that_opens_later_is_waited_for(word):
+    ending = policy.after_gate(Blocked(word, "crm:9", at=NOW + timedelta(seconds=3)), NOW)
 
     assert ending.status is Status.WAITING
     assert ending.due > NOW
