@@ -153,7 +153,8 @@ def _call(case: Case, command: CallCommand) -> Flow:
     if entry.request and phones_of(entry.request) != (wire(command.phone),):
         # What was decided just now, hours and allowlist included, was decided about another number than the one that is bound.
         return (yield from settle(case)) if entry.open else case.end(policy.renumbered())
-    command = replace(command, campaign=entry.campaign or command.campaign)
+    if entry.request:
+        command = replace(command, campaign=entry.campaign or command.campaign)
     if entry.was is Status.PARKED:
         refusal = yield from _probed(case, command.campaign)
         if refusal:
@@ -225,13 +226,13 @@ def _not_called(case: Case, outlook: Outlook) -> Flow:
     if case.entry.open:
         return (yield from settle(case))
     if _wants_phone(outlook):
-        return case.end(_without_phone(case, outlook), wants_phone=True)
+        return case.end(_without_phone(case, outlook), campaign=case.aim, wants_phone=True)
     if outlook.status is Status.WAITING and outlook.call:
         verdict = yield Outside(lambda: _foreseen(case, outlook))
         if isinstance(verdict, Blocked) and verdict.word in FOR_GOOD:
             return case.blocked(verdict)
     planned = outlook.at if outlook.reason.startswith(OUTSIDE_HOURS) else None
-    return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at), planned=planned)
+    return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at), campaign=case.aim, planned=planned)
 
 
 def _foreseen(case: Case, outlook: Outlook) -> Go | Blocked:
