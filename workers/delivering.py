@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from bridge.calls import call_request, phones_of
-from bridge.deciding import FOR_GOOD, OUTSIDE_HOURS, Outlook, weigh
+from bridge.deciding import FOR_GOOD, OUTSIDE_HOURS, Outlook, patience, weigh
 from bridge.errors import LookupFailed
 from bridge.ledger import Blocked, CallGate, Go, call_gate
 from bridge.ledger.layout import qualify
@@ -244,7 +244,7 @@ def _foreseen(case: Case, outlook: Outlook) -> Go | Blocked:
 
 def _without_phone(case: Case, outlook: Outlook) -> Ending:
     """Somebody may still tell the number: the CRM when it is asked, or another event about the same record."""
-    rule = outlook.decision.rule
-    patience = rule.call.wait_for_phone if rule and rule.call else timedelta()
-    hope = case.prospect().can_look_up or any(not ref.startswith("phone:") for ref in case.event.refs)
-    return policy.without_phone(case.entry, outlook.reason, case.now(), patience if hope else timedelta())
+    prospect = case.prospect()
+    untried = case.source.manual.api_token and not prospect.can_look_up
+    advice = f"send contact.phone{', or configure an api_token so that it can be looked up' if untried else ''}"
+    return policy.without_phone(case.entry, outlook.reason, case.now(), patience(outlook.decision.rule, case.event, prospect), advice)

@@ -143,10 +143,9 @@ def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
     return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due, trouble=True)
 
 
-def without_phone(entry: Entry, reason: str, now: datetime, patience: timedelta) -> Ending:
-    """A person created before the number was typed: look again for as long as the rule has patience."""
+def without_phone(entry: Entry, reason: str, now: datetime, patience: timedelta, advice: str) -> Ending:
+    """A person created before the number was typed: look again for as long as the rule has patience. ``advice``: what to do where it has none."""
     if not patience:
-        advice = "send contact.phone, or configure an api_token so that it can be looked up"
         return Ending(status=Status.FAILED, reason=f"{reason}, and nobody is waited for to tell it: {advice}")
     until = (entry.since or now) + patience
     if now >= until:

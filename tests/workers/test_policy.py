@@ -116,7 +116,7 @@ def test_a_crm_that_asks_to_be_left_alone_for_ever_is_asked_again_all_the_same(a
     ],
 )
 def test_a_number_that_does_not_come_is_waited_for_as_long_as_the_rule_has_patience(since, patience, status):
-    ending = policy.without_phone(replace(ENTRY, since=since), "no phone", NOW, patience)
+    ending = policy.without_phone(replace(ENTRY, since=since), "no phone", NOW, patience, "send it")
 
     assert ending.status is status
     assert ending.due is None or ending.due <= (since or NOW) + patience
