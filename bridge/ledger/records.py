@@ -165,8 +165,9 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paused, paced, probe, unsure), ``by`` which event is
-    the cause; where somebody paused it, ``by`` says who, when and why (JSON), and ``scope`` what.
+    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paused, paced, held, silent, probe, unsure), ``by`` which
+    event is the cause; where somebody paused it, ``by`` says who, when and why (JSON), and ``scope`` what. ``at``: when its turn
+    comes (paced, held, silent), or when the number was called (cooled).
     """
 
     word: str

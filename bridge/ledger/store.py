@@ -426,7 +426,7 @@ def _word(word: str, by: str = "", at: str = "") -> Go | Lost | Blocked:
         return Go()
     if word == "lost":
         return Lost()
-    if word == "paced":
+    if word in {"paced", "held", "silent"}:
         return Blocked(word, at=from_ms(float(by)))
     if word == "paused":
         return Blocked(word, by=at, scope=by)

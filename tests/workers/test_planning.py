@@ -650,3 +650,16 @@ def test_a_summary_outlives_what_it_is_about(desk, redis):
     assert [plan.id for plan in d.plans.all()] == [plan_id]
     redis.delete(f"callbridge:1:plan:{plan_id}")
     assert d.plans.all() == []
+
+
+def test_an_event_without_a_number_that_nobody_could_tell_is_passed_over_as_it_would_fail_again(desk):
+    d = desk()
+    lead(d, 1, phone=None, entity=None)
+    lead(d, 2, phone=None)
+
+    progress = d.plan()
+
+    assert kinds(progress) == {
+        "failed: no phone number yet: contact.phone is empty, and nobody is waited for to tell it": 1,
+        "would wait for a phone number": 1,
+    }
