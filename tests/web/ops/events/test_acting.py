@@ -311,3 +311,19 @@ def test_without_a_call_there_is_nothing_to_ask(desk):
 
     assert "There is no call of this event to ask about." in read.text
     assert desk.services.asks.take(0.05) is None
+
+
+def test_a_call_is_ordered_again_once_however_often_the_button_is_pressed(desk):
+    key = desk.lead(7)
+    desk.call(key)
+    page = preview(desk, "again", key)
+    hidden = {each["name"]: each["value"] for each in page.all("input") if each.get("type") == "hidden"}
+    form = {**hidden, "reason": "the line was dead"}
+
+    first, second = (desk.anna.post(f"/ops/act/again/{key}", data=form) for _ in range(2))
+
+    assert first.headers["Location"] == second.headers["Location"]
+    assert desk.services.search.count("status:queued") == 1
+    assert "it was ordered before, and is queued" in after(desk, second).text
+    assert [act.what for act in desk.services.audit.last()] == ["had the person called again"]
+    assert do(desk, "again", key, reason="it was dead again").headers["Location"] != first.headers["Location"]
