@@ -107,6 +107,30 @@ def test_it_is_counted_confirmed_and_everybody_is_called_once(desk, platform):
     assert d.plans.active() == []
 
 
+def test_a_name_that_begins_more_words_than_are_looked_for_makes_no_plan(desk):
+    d = desk()
+    for number in range(41):
+        lead(d, number, name=f"Ma{number:02}")
+
+    for ask in (d.planning.glance, lambda sought: d.planning.plan(sought, "anna")):
+        with pytest.raises(Unusable, match="more than 40 names begin with 'ma'"):
+            ask(parse("name:ma", d.bridge.clock()))
+    assert d.planning.glance(parse("name:ma0", d.bridge.clock())).count == 10
+
+
+def test_a_glance_at_what_is_rare_among_very_many_ends_before_it_has_looked_at_all(desk):
+    d = desk(received=(CALL,))
+    for number in range(24):
+        lead(d, number, type="lead.other" if number % 2 else "lead.created", name="Al" if number % 2 else "Bo")
+    d.planning = replace(d.planning, finder=replace(d.finder, search=Search(d.world.ledger.redis, looks=1)))
+    sought = parse("status:queued name:al", d.bridge.clock())
+
+    glance = d.planning.glance(sought)
+
+    assert (glance.count, glance.all) == (0, False)
+    assert d.plan("status:queued name:al").plan.total == 0
+
+
 def test_events_of_every_effect_are_counted_by_it_with_examples_and_what_does_not_act_is_passed_over(desk, platform):
     d = desk(CALL, STOP)
     lead(d, 1)

@@ -7,6 +7,7 @@ from bridge.concealing import phones_of
 from bridge.deliveries import restored
 from bridge.errors import Unusable
 from bridge.filters import Filter, parse
+from bridge.finding import Found
 from bridge.ledger import Page
 from bridge.model import OPERATOR, Entry, unique
 from bridge.replaying import Mode
@@ -45,7 +46,7 @@ def _found(api: Operations, services: Services, desk: "_Desk") -> None:
         """
         found = services.finder.page(_filter(query, services), cursor(query.after), query.limit)
         page = found.page
-        return told.EventPage(**_listed(page), looked_back_to=page.looked_back_to, understood=found.understood or None)
+        return told.EventPage(**_listed(page), looked_back_to=page.looked_back_to, **_told_of(found))
 
     @api.get("/events/<path:key>/related", told.EventPage)
     def related_events(path: EventName, query: PageQuery) -> told.EventPage:
@@ -228,6 +229,10 @@ def delivered(record: Mapping[str, Any], veil: Veil) -> dict[str, object]:
         "received_at": record["received_at"],
         "revealed": veil.lifted,
     }
+
+
+def _told_of(found: Found) -> dict[str, str | None]:
+    return {"understood": found.understood or None, "incomplete": found.sought.incomplete or None}
 
 
 def _listed(page: Page) -> dict[str, object]:
