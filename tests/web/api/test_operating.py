@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.model import Status
+from bridge.web.api.places import opaque
 
 ALEX = "+12813322575"
 
@@ -240,6 +241,24 @@ def test_the_history_is_turned_page_by_page_and_by_person(anna, bert):
     assert [act["note"] for act in anna.get("history", by="anna")["items"]] == ["5", "3", "1"]
     assert [act["note"] for act in anna.get("history", by="anna", target="scope:*", limit=2)["items"]] == ["5", "3"]
     assert anna.get("history", 422, after="bm9uZQ")["error"]["field"] == "after"
+    assert anna.get("history", 422, after=opaque("99999999999999999999-0"))["error"]["field"] == "after"
+
+
+def test_the_history_of_one_thing_is_turned_page_by_page_whatever_is_done_to_it_meanwhile(anna):
+    for number in range(5):
+        anna.change("PUT", "switches/campaign:welcome", {"note": str(number)})
+
+    first = anna.get("history", target="campaign:welcome", limit=2)
+    assert (first["items"], "next" in first) == ([], False)
+    first = anna.get("history", target="scope:campaign:welcome", limit=2)
+    anna.change("PUT", "switches/campaign:welcome", {"note": "5"})
+    second = anna.get("history", target="scope:campaign:welcome", limit=2, after=first["next"])
+    third = anna.get("history", target="scope:campaign:welcome", limit=2, after=second["next"])
+
+    assert [act["note"] for page in (first, second, third) for act in page["items"]] == ["4", "3", "2", "1", "0"]
+    assert "next" not in third
+    for wrong in ("nonsense", opaque("5~x"), opaque("5~-1")):
+        assert anna.get("history", 422, target="scope:campaign:welcome", after=wrong)["error"]["field"] == "after"
 
 
 def test_the_status_says_how_everything_is(anna, desk):
