@@ -246,7 +246,9 @@ def _print(progress: Progress) -> None:
 def _show_counts(progress: Progress) -> None:
     """What would come of the events, those first that would be put in."""
     console, plan = out(), progress.plan
-    console.print(f"{shown(plan.name) or 'Plan'} {plan.id}: {Concealer().theirs(plan.written)}, {_events(plan.total)}", soft_wrap=True)
+    console.print(
+        f"{shown(Concealer().theirs(plan.name)) or 'Plan'} {plan.id}: {Concealer().theirs(plan.written)}, {_events(plan.total)}", soft_wrap=True
+    )
     if plan.understood:
         console.print(f"taken for {plan.understood}", style=DIM)
     made = table("events", "what would come of them")
@@ -280,6 +282,6 @@ def _listed(plans: list[Plan]) -> Any:
     made = table("id", "state", "events", "put in", "by", "planned (UTC)", "name, and filter")
     for plan in plans:
         name = f"{shown(plan.name)}\n" if plan.name else ""
-        about = f"{name}{Concealer().theirs(shown(plan.written))}"
+        about = Concealer().theirs(f"{name}{shown(plan.written)}")
         made.add_row(plan.id, plan.state.value, f"{plan.total:,}", f"{plan.replayed:,}", shown(plan.by), when(plan.created), about)
     return made

@@ -107,5 +107,5 @@ def _condition(services: Services) -> told.Condition:
         silent=[told.Silence(source=each.source, since=each.since) for each in found.silences],
         paused=[telling.pause(paused) for paused in found.pauses.values()],
         durability=told.Durability(level=promised.level.value, asked=asked, notes=durability.check(promised, asked)),
-        findings=[told.Finding(level=each.level, what=each.what, told=BARE.ours(each.told)) for each in findings],
+        findings=[told.Finding(level=each.level, what=each.what, told=BARE.theirs(each.told)) for each in findings],
     )

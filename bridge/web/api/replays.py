@@ -113,7 +113,7 @@ def _summary(plan: Plan) -> told.ReplaySummary:
             "id": plan.id,
             "url": address("replays", plan.id),
             "state": plan.state.value,
-            "name": plan.name,
+            "name": BARE.theirs(plan.name),
             "mode": plan.mode,
             "written": BARE.theirs(plan.written),
             "by": plan.by,

@@ -244,6 +244,19 @@ def test_the_history_is_turned_page_by_page_and_by_person(anna, bert):
     assert anna.get("history", 422, after=opaque("99999999999999999999-0"))["error"]["field"] == "after"
 
 
+def test_a_number_that_somebody_wrote_into_a_note_is_masked_wherever_it_is_told(anna, desk, lead, at):
+    key = desk.end(desk.lead(8), Status.FAILED).key
+    anna.change("PUT", "switches/*", {"note": "ring 281 332 2570 first"})
+    anna.post(at(key, "cancel"), {"note": "asked by 281.332.2570"})
+    plan = anna.post("replays", {"q": "status:failed", "name": "for 281-332-2570"})
+
+    paths = ("switches", "history", "status", "campaigns", "sources", at(key), "replays", plan["url"].removeprefix("/api/v1/"))
+    told = "".join(anna.ask("GET", path).get_data(as_text=True) for path in paths)
+
+    assert "ring 281…70 first" in told
+    assert [number for number in ("281 332 2570", "281.332.2570", "281-332-2570") if number in told] == []
+
+
 def test_the_history_of_one_thing_is_turned_page_by_page_whatever_is_done_to_it_meanwhile(anna):
     for number in range(5):
         anna.change("PUT", "switches/campaign:welcome", {"note": str(number)})
