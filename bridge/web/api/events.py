@@ -214,8 +214,8 @@ class _Desk:
         )
 
 
-def delivered(record: Mapping[str, Any], veil: Veil) -> dict[str, object]:
-    """A kept request for people to read; one in another encoding than UTF-8 is whole only where nothing is hidden."""
+def delivered(record: Mapping[str, Any], veil: Veil, most: int | None = None) -> dict[str, object]:
+    """A kept request for people to read; one in another encoding than UTF-8 is whole only where nothing is hidden. Of the body ``most`` letters."""
     exact = record["encoding"] == "utf-8" or veil.lifted
     body = str(record["body"]) if exact else restored(record).body.decode("utf-8", "replace")
     headers = record["headers"]
@@ -224,7 +224,7 @@ def delivered(record: Mapping[str, Any], veil: Veil) -> dict[str, object]:
         "method": record["method"],
         "url": veil.theirs(str(record["url"])),
         "headers": {name: veil.theirs(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
-        "body": veil.theirs(body),
+        "body": veil.theirs(body) if most is None else veil.beginning(body, most),
         "encoding": record["encoding"] if exact else "utf-8",
         "received_at": record["received_at"],
         "revealed": veil.lifted,

@@ -186,6 +186,7 @@ def test_sources_tell_when_they_were_heard_and_what_was_refused(anna, desk):
     assert (source["accepted"], source["duplicates"], source["refused"], source["kind"]) == (1, 1, {"wrong_secret": 1}, "generic")
     assert source["webhook"] == "https://bridge.example.com/webhooks/zapier"
     (refused,) = source["refused_requests"]
+    assert refused["whole"] is True
     assert (refused["refusal"], refused["body"], refused["headers"]["authorization"]) == ("wrong_secret", '{"phone": "+128…75"}', "***")
     listed = {each["name"]: each for each in anna.get("sources")["items"]}
     assert listed["zapier"] == {name: value for name, value in source.items() if name != "refused_requests"}
