@@ -39,7 +39,7 @@ class Turn(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One thing that is so now. ``since`` None: nobody knows, so since it was first noticed. ``mark`` tells one occurrence from the next.
-    ``quiet``: somebody has it in hand, so nobody is told anew. ``path``: the page about it.
+    ``quiet``: somebody has it in hand, or had, so nobody is told anew. ``path``: the page about it.
     """
 
     key: str
@@ -149,7 +149,7 @@ def _issues(measures: Measures) -> Iterator[Alert]:
                 since=issue.reopened or issue.first,
                 count=issue.failed,
                 mark=iso(issue.reopened or issue.first),
-                quiet=issue.state is State.ACKNOWLEDGED,
+                quiet=issue.state is State.ACKNOWLEDGED or not issue.failed,
             )
 
 

@@ -121,6 +121,15 @@ def test_a_resolved_issue_does_not_hold_and_an_acknowledged_one_is_quiet():
     assert [alert.quiet for alert in holding(measures(issues=(acknowledged,)))] == [True]
 
 
+def test_nobody_is_told_again_of_an_open_issue_of_which_nothing_is_failed_any_more():
+    watch = Watch(on=["issue"])
+    failed, replayed = (holding(measures(issues=(replace(ISSUE, failed=count),))) for count in (2, 0))
+
+    assert watch.look(*failed) == [("new", 1)]
+    assert watch.look(*replayed, after=5 * HOUR) == []
+    assert watch.look(*failed, after=5 * HOUR) == [("again", 1)]
+
+
 @pytest.mark.parametrize("scope", ["*", "campaign:welcome", "source:shop"])
 def test_what_was_paused_is_parked_on_purpose(scope):
     found = replace(standing(parked=(stuck(1),)), pauses={scope: Pause(scope=scope, by="Anna", at=NOW)})
