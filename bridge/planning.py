@@ -70,6 +70,10 @@ class Planning:
 
     def plan(self, sought: Filter, by: str, mode: Mode = Mode.RULES, name: str = "") -> Plan:
         """Have it counted what a replay of these events would do. Nothing is replayed yet."""
+        return self._plan(sought, by, mode, name)
+
+    def _plan(self, sought: Filter, by: str, mode: Mode, name: str, *more: str) -> Plan:
+        """``more`` are indexes of events that are meant too, whatever the filter says but for its time."""
         now = self.clock()
         sought = replace(sought, since=sought.since.replace(microsecond=0) if sought.since else None)
         frozen = replace(sought, until=min(sought.until or now, now))
@@ -85,7 +89,7 @@ class Planning:
             filter=frozen.document(),
             written=str(sought),
             understood=terms.understood,
-            groups=terms.wanted.groups,
+            groups=tuple((*group, *more) for group in terms.wanted.groups),
             since=frozen.since,
             until=frozen.until or now,
             named=named,
@@ -102,9 +106,10 @@ class Planning:
         return plan
 
     def of_failed(self, plan_id: str, by: str) -> Plan:
-        """Plan to replay what failed in a replay of many."""
+        """Plan to replay what failed in a replay of many: what was put in and is failed now, and what could not be replayed."""
         had = self.one(plan_id)
-        return self.plan(Filter(replay=(had.id,), status=(Status.FAILED,)), by, Mode(had.mode), f"what failed in {had.name or had.id}")
+        sought = Filter(replay=(had.id,), status=(Status.FAILED,))
+        return self._plan(sought, by, Mode(had.mode), f"what failed in {had.name or had.id}"[:LONGEST_NAME], f"plan:{had.id}:failed")
 
     def run(self, plan_id: str, name: str, speed: str, by: str) -> Plan:
         """Confirm what was counted, and begin. When it has aged it is counted again instead, and the new counts are to be confirmed."""

@@ -186,7 +186,7 @@ class Stepping:
         entries = {entry.key: entry for entry in self.finder.search.entries(keys)}
         put_in, place, readings = 0, plan.place, self._read(list(entries.values()))
         for key in keys:
-            done = self._replay(entries.get(key), Part(plan.id, place), Mode(plan.mode), readings)
+            done = self._replay(key, entries.get(key), Part(plan.id, place), Mode(plan.mode), readings)
             if done is None:
                 return False
             place, put_in = place + 1, put_in + done
@@ -204,7 +204,7 @@ class Stepping:
         except Exception:  # noqa: BLE001 -- whose fault it is turns out when each is foreseen
             return None
 
-    def _replay(self, entry: Entry | None, part: Part, mode: Mode, readings: Readings | None) -> bool | None:
+    def _replay(self, key: str, entry: Entry | None, part: Part, mode: Mode, readings: Readings | None) -> bool | None:
         """Whether the event was put in, or was passed over; None when it is not this event's turn here."""
         seen = self._foreseen(entry, mode, readings)
         word, cause = ("failed" if seen.effect is Effect.IMPOSSIBLE else "skipped"), seen.kind
@@ -213,7 +213,7 @@ class Stepping:
             if done.good:
                 return True
             cause = done.told
-        return None if self.plans.passed(part, word, cause, self.clock()) else False
+        return None if self.plans.passed(part, key, word, cause, self.clock()) else False
 
     def _note_pace(self, plan: Plan, place: int, put_in: int) -> None:
         now = self.clock()

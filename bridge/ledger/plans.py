@@ -151,9 +151,9 @@ class Plans:
         """What was only needed to count it is forgotten."""
         self._drop(plan_id, "taken")
 
-    def passed(self, part: Part, word: str, cause: str, now: datetime) -> str:
+    def passed(self, part: Part, key: str, word: str, cause: str, now: datetime) -> str:
         """An event that is passed over: ``skipped``, or ``failed`` where it could not be replayed. Empty, or why it is not its turn."""
-        return str(self._run("plan_pass", now, part.plan, part.place, word, cause))
+        return str(self._run("plan_pass", now, part.plan, part.place, word, cause, key))
 
     def note(self, plan_id: str, **fields: str | float) -> None:
         """What only says how it goes."""

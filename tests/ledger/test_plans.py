@@ -156,8 +156,8 @@ def test_an_event_is_put_in_in_its_turn_and_counted_in_the_same_step(plans, desk
     assert desk.ledger.replay(again["e2"], desk.now, Part(plan.id, 1)) == "overtaken"
     assert desk.ledger.replay(again["e1"], desk.now, Part(plan.id, 0)) == ""
     assert desk.ledger.replay(again["e1"], desk.now, Part(plan.id, 0)) == "overtaken"
-    assert plans.passed(Part(plan.id, 0), "skipped", "a cause", desk.now) == "overtaken"
-    assert plans.passed(Part(plan.id, 1), "skipped", "a cause", desk.now) == ""
+    assert plans.passed(Part(plan.id, 0), "e1", "skipped", "a cause", desk.now) == "overtaken"
+    assert plans.passed(Part(plan.id, 1), "e2", "skipped", "a cause", desk.now) == ""
 
     stands = plans.one(plan.id)
     assert (stands.place, stands.replayed, stands.skipped, stands.failed) == (2, 1, 1, 0)

@@ -587,6 +587,9 @@ def test_what_failed_in_it_can_be_planned_again(desk, platform):
     d.bridge.work(d.world)
 
     assert (again.plan.total, again.plan.name) == (3, "what failed in monday")
+    again_of_it = d.planning.of_failed(d.planning.plan(parse("status:failed", d.bridge.clock()), "anna", name="m" * 80).id, "bert")
+    assert again_of_it.name == f"what failed in {'m' * 65}"
+    d.planning.cancel(again_of_it.id, "bert")
     for _ in range(4):
         d.bridge.clock.advance(minutes=3)
         d.bridge.work(d.world)
@@ -674,3 +677,25 @@ def test_a_summary_outlives_what_it_is_about(desk, redis):
     assert [plan.id for plan in d.plans.all()] == [plan_id]
     redis.delete(f"callbridge:1:plan:{plan_id}")
     assert d.plans.all() == []
+
+
+def test_what_could_not_be_replayed_is_among_what_failed_in_it_and_is_replayed_once_that_is_mended(desk, platform):
+    d = desk()
+    for number in range(3):
+        lead(d, number)
+    sources = d.world.sources
+    progress = d.plan()
+    d.run(progress.plan.id)
+    d.with_sources()
+    progress = d.finished(progress.plan.id)
+    assert (progress.plan.failed, progress.plan.replayed) == (3, 0)
+
+    again = d.with_sources(**sources).planning.of_failed(progress.plan.id, "anna")
+    progress = d.counted(again.id)
+    assert (progress.plan.total, kinds(progress)) == (3, {"would call now in campaign welcome": 3})
+    d.run(again.id)
+    d.finished(again.id)
+    d.bridge.work(d.world)
+
+    assert len(platform.calls) == 3
+    assert d.plan("status:failed,ignored").plan.total == 0
