@@ -150,6 +150,8 @@ class Replaying:
         order = order or new_order()
         if not _ORDER.fullmatch(order):
             raise Unusable("this order was not made here: nothing was done; look at it again", field="order")
+        if why_not := _why_not(entry, Mode.AGAIN):
+            return Replayed(entry.key, good=False, told=why_not.told)
         read = self._read_again(entry)
         if not isinstance(read, NewEntry):
             return Replayed(entry.key, good=False, told=read if isinstance(read, str) else "it cannot be read")
