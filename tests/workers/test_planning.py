@@ -95,6 +95,7 @@ def test_it_is_counted_confirmed_and_everybody_is_called_once(desk, platform):
 
     progress = d.plan()
     assert (progress.plan.state, progress.plan.total, kinds(progress)) == (State.PLANNED, 12, {"would call now in campaign welcome": 12})
+    assert len(progress.examples()) == 12
     assert platform.calls == []
     d.run(progress.plan.id)
     d.look(5)
@@ -222,7 +223,8 @@ def test_many_more_than_one_step_takes_are_all_there(desk):
     progress = d.plan()
 
     assert (progress.plan.total, kinds(progress)) == (2300, {"would call now in campaign welcome": 2300})
-    assert [len(tally.examples) for tally in progress.tallies] == [3]
+    assert [len(tally.examples) for tally in progress.tallies] == [20]
+    assert len(progress.examples()) == 20
     d.run(progress.plan.id)
     assert d.finished(progress.plan.id).plan.replayed == 2300
     assert d.world.ledger.unfinished_count() == 2300

@@ -103,8 +103,9 @@ end
 for _, event in ipairs(events) do
   local word = event.call and in_the_way(event)
   local counted = word and behind[event.call.waits and 'wait' or 'now'][word] or event.name
-  redis.call('HINCRBY', counts, counted, 1)
-  note_example(counted, { event.key, word and '' or event.example })
+  if redis.call('HINCRBY', counts, counted, 1) <= tonumber(ARGV[5]) then
+    note_example(counted, { event.key, word and '' or event.example })
+  end
   if event.call and not word then take(event) end
   mark(event.marks)
 end
