@@ -56,9 +56,21 @@ class Stepping:
     clock: Callable[[], datetime]
 
     def look(self, worker: str) -> bool:
-        """A step of each plan that is not looked after by another; whether there is more to do at once."""
-        more = [self.step(plan_id, worker) for plan_id in self.plans.active()]
-        return any(more)
+        """A step of each plan that is not looked after by another; whether there is more to do at once.
+
+        One that cannot be worked on keeps nobody from the others; what Redis did not take is raised when each had its turn.
+        """
+        more, refused = False, None
+        for plan_id in self.plans.active():
+            try:
+                more = self.step(plan_id, worker) or more
+            except LedgerUnavailable as away:
+                refused = away
+            except Exception:  # noqa: BLE001 -- a fault in one must not end the work on the others
+                _log.exception("a replay of many cannot be worked on", extra={"plan": plan_id})
+        if refused:
+            raise refused
+        return more
 
     def step(self, plan_id: str, worker: str) -> bool:
         """A step of one plan, unless another looks after it; whether there is more to do at once."""

@@ -1,12 +1,13 @@
 """Replays of many: what a plan says is what happens, each event is put in once, and it survives whoever works on it."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bridge.errors import Unusable
+from bridge.errors import LedgerUnavailable, Unusable
 from bridge.filters import Filter, parse
 from bridge.finding import Finder
 from bridge.ingest import Ingest
@@ -701,3 +702,18 @@ def test_what_could_not_be_replayed_is_among_what_failed_in_it_and_is_replayed_o
 
     assert len(platform.calls) == 3
     assert d.plan("status:failed,ignored").plan.total == 0
+
+
+def test_a_plan_that_cannot_be_worked_on_keeps_nobody_from_the_others(desk):
+    d = desk()
+    lead(d, 1)
+    ids = sorted(d.planning.plan(parse("status:ignored", d.bridge.clock()), "anna").id for _ in range(3))
+    redis = d.world.ledger.redis
+    redis.hset(f"callbridge:1:plan:{ids[0]}", "told", "what another version wrote")
+    redis.set(f"callbridge:1:plan:{ids[1]}:keys", "no list of events")
+
+    for _ in range(5):
+        with suppress(LedgerUnavailable):
+            d.stepping.look("w")
+
+    assert d.planning.one(ids[2]).state is State.PLANNED
