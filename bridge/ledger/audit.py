@@ -38,7 +38,7 @@ class Act:
 
 
 class Audit:
-    """Raises ``LedgerUnavailable`` when Redis does not take it: then what was to be written down must not be done."""
+    """Raises ``LedgerUnavailable`` when Redis does not take it: what is written down before it is done must not be done then."""
 
     def __init__(self, redis: Redis, retention: Retention, looks: int = LOOKS) -> None:
         self._redis = redis
