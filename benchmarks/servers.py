@@ -21,7 +21,7 @@ from bridge.config import Config, load
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 -- opens nothing
 
 _CONFIG = """
-redis: {{url: "{redis}", durability: durable}}
+redis: {{url: "{redis}", durability: always}}
 data_dir: {folder}
 server: {{bind: "127.0.0.1:{port}"}}
 calls_api: {{base_url: "{platform}", timeout: 20s}}
@@ -80,7 +80,7 @@ def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | 
 def running_web(bridge: Bridge) -> Iterator[str]:
     """``callbridge web``; its log goes to a file, as a service manager would keep it. Yields its address."""
     with _running([sys.executable, "-m", "bridge", "web", "--config", str(bridge.path)], bridge.path.parent / "web.log"):
-        _await(f"{bridge.url}/readyz")
+        _await(f"{bridge.url}/readyz", bridge.path.parent / "web.log")
         yield bridge.url
 
 
@@ -90,7 +90,7 @@ def running_empty(bridge: Bridge) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:bridge.gunicorn_conf", "benchmarks.empty:app"]
     with _running(command, bridge.path.parent / "empty.log", CALLBRIDGE_BIND=f"127.0.0.1:{port}"):
-        _await(f"http://127.0.0.1:{port}/")
+        _await(f"http://127.0.0.1:{port}/", bridge.path.parent / "empty.log")
         yield f"http://127.0.0.1:{port}"
 
 
@@ -117,7 +117,7 @@ def _running(command: list[str], log: Path, **variables: str) -> Iterator["subpr
             raise SystemExit(f"{' '.join(command[2:])} did not end when it was told to:\n{log.read_text()[-2000:]}") from None
 
 
-def _await(url: str) -> None:
+def _await(url: str, log: Path) -> None:
     """Any answer but ``not ready`` will do."""
     until = time.monotonic() + 30
     while time.monotonic() < until:
@@ -130,7 +130,7 @@ def _await(url: str) -> None:
         except OSError:
             pass
         time.sleep(0.05)
-    raise SystemExit(f"nothing answers at {url}")
+    raise SystemExit(f"nothing answers at {url}:\n{log.read_text()[-3000:]}")
 
 
 def free_port() -> int:

@@ -129,7 +129,10 @@ class Finder:
         """The indexes of the numbers that this may be: with a country code, or from where one of the sources is."""
         if sum(char.isdigit() for char in written) < _FEWEST_DIGITS:
             return ()
-        numbers = [to_e164(written, region) for region in unique([region or "" for region in ("", *self.regions.values())])]
+        # 00 goes before a country code in most of the world, though not in every region: a search may try it, since it calls nobody.
+        spellings = [written, f"+{written[2:]}"] if written.startswith("00") else [written]
+        regions = unique([region or "" for region in ("", *self.regions.values())])
+        numbers = [to_e164(spelling, region) for spelling in spellings for region in regions]
         return unique([f"ref:phone:{number}" for number in numbers if number])
 
     def records(self, written: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from bridge.calls import CrmParams, call_request
-from bridge.deciding import FOR_GOOD, Outlook, weigh
+from bridge.deciding import FOR_GOOD, Outlook, patience, weigh
 from bridge.deliveries import restored
 from bridge.errors import Unreadable, Unusable
 from bridge.foreseeing import Effect, Foreseen, effect_of, plainly
@@ -32,6 +32,7 @@ _WHY_NOT = {
     "erased": "the person asked to be forgotten",
     "halted": HALTED,
     "overtaken": HALTED,
+    "changed": "others replay it at this moment too: look again",
 }
 PLATFORM_REPEATS = timedelta(hours=24)
 _REFUSES = "The platform refuses the same number with the same payload within 24 h: then it will say so, and nobody is called"
@@ -231,7 +232,8 @@ class Replaying:
 
     def _told(self, weighed: _Weighed, verdict: Blocked | None) -> Foreseen:
         outlook, mode = weighed.outlook, weighed.mode
-        effect, told, kind = effect_of(outlook, verdict)
+        prospect = self.ingest.sources[weighed.event.source].prospect(weighed.event)
+        effect, told, kind = effect_of(outlook, verdict, patience(outlook.decision.rule, weighed.event, prospect))
         if weighed.first and effect in {Effect.CALL, Effect.WAIT, Effect.CANCEL}:
             told, kind = f"{weighed.first}{told}", f"asks the CRM first; as far as is known, then {kind}"
         if mode is Mode.REQUEST and effect not in _CALLED:

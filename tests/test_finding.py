@@ -64,7 +64,7 @@ def desk(redis):
 
 @pytest.mark.parametrize(
     "written",
-    ["+1 281 332 2575", "(281) 332-2575", "1.281.332.2575", "12813322575", "phone:+12813322575", 'phone:"281 332 2575"'],
+    ["+1 281 332 2575", "(281) 332-2575", "1.281.332.2575", "12813322575", "001 281 332 2575", "phone:+12813322575", 'phone:"281 332 2575"'],
 )
 def test_a_phone_number_in_any_spelling_of_a_country_that_a_source_is_from(desk, written):
     assert desk.found(written) == ["hubspot:1"]

@@ -27,7 +27,7 @@ Told = TypeVar("Told")
 class Case:
     """``event`` and ``outlook`` are replaced as more becomes known; ``attempts`` grows with every request made.
 
-    ``stopped``: the unfinished events that this one stops; they are decided again at once.
+    ``stopped``: the unfinished events that this one stops; they are decided again at once. ``bound``: the request that went out.
     """
 
     entry: Entry
@@ -37,6 +37,7 @@ class Case:
     attempts: list[Attempt] = field(default_factory=list)
     cancels: tuple[Mapping[str, Any], ...] | None = None
     stopped: tuple[str, ...] = ()
+    bound: HttpRequest | None = None
 
     @property
     def source(self) -> Source:
@@ -45,7 +46,7 @@ class Case:
     @property
     def known(self) -> Entry:
         """The entry, with what was learned since it was claimed."""
-        return replace(self.entry, event=self.event)
+        return replace(self.entry, event=self.event, request=self.bound or self.entry.request)
 
     def prospect(self) -> Prospect:
         """What may still become known; of what an operator ordered, nothing."""
@@ -98,7 +99,7 @@ class Case:
         """What follows when the last gate said no; None when another worker has the event now."""
         if isinstance(verdict, Lost):
             return None
-        return self.end(policy.after_gate(verdict, self.now()))
+        return self.end(policy.after_gate(verdict, self.now()), campaign=self.aim)
 
     def _note(self, what: str, at: datetime, started: float, told: tuple[str, str, int | None]) -> None:
         outcome, note, status = told
@@ -107,6 +108,13 @@ class Case:
         self.attempts.append(attempt)
         line = {"key": self.entry.key, "source": self.event.source, "type": self.event.type, "rule": self._rule, "tries": self.entry.tries}
         wide(_log, "attempt", {**line, **attempt.document()})
+
+    @property
+    def aim(self) -> str | None:
+        """The campaign that a request is bound to, else the one that the rule calls in: an event is found under it, called or not."""
+        rule = self.outlook.decision.rule if self.outlook else None
+        meant = rule.call.campaign if rule and rule.call else None
+        return self.entry.campaign if self.entry.request else meant
 
     @property
     def _rule(self) -> str | None:

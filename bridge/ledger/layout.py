@@ -4,10 +4,10 @@ All keys begin with ``callbridge:`` and a layout number, so that an old and a ne
 Redis: a change that an older version would misread gets a new number and a migration.
 
     event:<key>              hash    one event: status, reason, document, decision, request, attempts, lease
-    seen:<claim>             string  what stops redeliveries: the key of the event that was first; lives for retention.dedup, longer
-                                     than an ignored event, or for the event's own window. The claim is the event's key, but for
-                                     the time of receipt that tells events with a window apart
-    delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from
+    seen:<claim>             string  what stops redeliveries: the key of the event that was first, empty where the claim is its key; lives
+                                     for retention.dedup, longer than an ignored event, or for the event's own window. The claim is the
+                                     event's key, but for the time of receipt that tells events with a window apart
+    delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from; packed
     due:first, due:normal,
     due:last                 zset    every unfinished event, scored by when somebody must look at it next (ms)
     ref:<ref>                zset    the events that share a ref, by when they were last touched; a ref of a CRM record is
@@ -93,6 +93,7 @@ An event's hash, by field:
     duplicates               how many redeliveries were turned away
     terms                    what it is found by (JSON)
     ended                    when it was finished (ms)
+    packed                   of a finished event, in place of their own fields: document, fact, attempts, request, trace, jobs, cancels
     replay                   the replay of many that had it decided again last
 """
 

@@ -717,3 +717,16 @@ def test_a_plan_that_cannot_be_worked_on_keeps_nobody_from_the_others(desk):
             d.stepping.look("w")
 
     assert d.planning.one(ids[2]).state is State.PLANNED
+
+
+def test_an_event_without_a_number_that_nobody_could_tell_is_passed_over_as_it_would_fail_again(desk):
+    d = desk()
+    lead(d, 1, phone=None, entity=None)
+    lead(d, 2, phone=None)
+
+    progress = d.plan()
+
+    assert kinds(progress) == {
+        "failed: no phone number yet: contact.phone is empty, and nobody is waited for to tell it": 1,
+        "would wait for a phone number": 1,
+    }

@@ -27,6 +27,13 @@ def test_a_source_says_how_it_is_connected(board):
     assert "whsec_MfKQ" not in page.html
 
 
+def test_what_the_manual_stresses_is_stressed_and_shows_no_marks(board):
+    page = board.get("/ops/sources/zapier")
+
+    assert "Zapier <em>Webhooks by Zapier</em>, Make <em>HTTP</em>" in page.html
+    assert "*" not in page.text
+
+
 def test_refusals_are_counted_by_reason_with_their_mend(board):
     board.send(INVOICE, "billing", secret=WRONG)
     board.app.test_client().post("/webhooks/billing", json=INVOICE)
