@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.ledger import Unwanted
+from bridge.ledger.packing import pack, unpack
 from bridge.model import Status
 
 PHONE = "+12813322575"
@@ -46,8 +47,8 @@ def test_a_replay_shows_the_difference_first(desk, failed):
 
 def test_what_reads_differently_today_is_shown_field_by_field(desk, failed):
     kept = desk.services.redis.keys("callbridge:1:delivery:*")[0]
-    body = desk.services.redis.get(kept).replace("Alex Doe", "Alexandra Doe")
-    desk.services.redis.set(kept, body)
+    body = unpack(desk.services.redis.get(kept)).replace("Alex Doe", "Alexandra Doe")
+    desk.services.redis.set(kept, pack(body))
 
     text = preview(desk, "replay", failed).text
 
