@@ -37,10 +37,10 @@ class Operating:
     sources: Collection[str]
     clock: Callable[[], datetime]
 
-    def replay(self, entry: Entry, mode: Mode, by: str, reason: str = "") -> Replayed:
-        """One event, as :class:`bridge.replaying.Mode` says; ``again`` needs a reason."""
+    def replay(self, entry: Entry, mode: Mode, by: str, reason: str = "", order: str = "") -> Replayed:
+        """One event, as :class:`bridge.replaying.Mode` says; ``again`` needs a reason, and is done once for an ``order``."""
         if mode is Mode.AGAIN:
-            done = self.replaying.call_again(entry, by, reason)
+            done = self.replaying.call_again(entry, by, reason, order)
             what = "had the person called again"
         else:
             done = self.replaying.replay(entry, mode)

@@ -38,6 +38,7 @@ PLATFORM_REPEATS = timedelta(hours=24)
 _REFUSES = "The platform refuses the same number with the same payload within 24 h: then it will say so, and nobody is called"
 _NOT_KEPT = "the delivery as it was received is not kept any more"
 _AGAIN = re.compile(r".*~again-[0-9a-f]{8}")
+_ORDER = re.compile(r"[0-9a-f]{8}")
 
 
 class Mode(StrEnum):
@@ -140,21 +141,29 @@ class Replaying:
                 return Replayed(entry.key, good=False, told=seen.told)
         return self._restated(_as_part(again, entry, part), part, keep_request=mode is Mode.REQUEST)
 
-    def call_again(self, entry: Entry, by: str, reason: str) -> Replayed:
-        """Another call of the same person on the same rules, as an event of its own. Raises ``Unusable`` without a reason."""
+    def call_again(self, entry: Entry, by: str, reason: str, order: str = "") -> Replayed:
+        """Another call of the same person on the same rules, as an event of its own. Raises ``Unusable`` without a reason.
+
+        ``order`` (:func:`new_order`) tells one order from the next: the same one, sent twice, is one call.
+        """
         if not reason.strip():
             raise Unusable("say why the person is to be called again: it is written down", field="reason")
+        order = order or new_order()
+        if not _ORDER.fullmatch(order):
+            raise Unusable("this order was not made here: nothing was done; look at it again", field="order")
+        if why_not := _why_not(entry, Mode.AGAIN):
+            return Replayed(entry.key, good=False, told=why_not.told)
         read = self._read_again(entry)
         if not isinstance(read, NewEntry):
             return Replayed(entry.key, good=False, told=read if isinstance(read, str) else "it cannot be read")
-        event = self._as_new(read.event, f"~again-{uuid4().hex[:8]}")
+        event = self._as_new(read.event, f"~again-{order}")
         ordered = f"called again on the word of {by}: {reason.strip()}"
         new = replace(
             read, key=event_key(event.source, event.id), claim="", event=event, status=Status.QUEUED, reason=ordered, trace=(ordered,), marks=()
         )
         record = self.ingest.ledger.delivery(entry.delivery) or {"source": event.source, "received_at": iso(event.received_at)}
-        self.ingest.ledger.accept(uuid4().hex, record, [new], self.ingest.clock())
-        return Replayed(new.key, good=True, told=ordered)
+        (known,) = self.ingest.ledger.accept(uuid4().hex, record, [new], self.ingest.clock())
+        return Replayed(new.key, good=not known, told=f"it was ordered before, and is {known}" if known else ordered)
 
     def _restated(self, again: NewEntry, part: Part | None, *, keep_request: bool = False) -> Replayed:
         forbidden = self.ingest.ledger.replay(again, self.ingest.clock(), part, keep_request=keep_request)
@@ -250,6 +259,11 @@ class Replaying:
 
     def _called_lately(self, entry: Entry) -> bool:
         return bool(entry.jobs) and entry.ended_at is not None and self.ingest.clock() - entry.ended_at < PLATFORM_REPEATS
+
+
+def new_order() -> str:
+    """What one order to call again is known by."""
+    return uuid4().hex[:8]
 
 
 def _why_not(entry: Entry, mode: Mode) -> Foreseen | None:

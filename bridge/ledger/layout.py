@@ -64,6 +64,7 @@ Redis: a change that an older version would misread gets a new number and a migr
     plan:<id>:taken          hash    what those counted so far would do to the others: facts told, numbers called, stop marks; only while it is
                                      counted
     plan:<id>:causes         hash    skipped|<cause> and failed|<cause> → how many events
+    plan:<id>:failed         zset    the events that could not be replayed, by when they were accepted (ms)
     plan:<id>:history        list    who did what to it, and when (JSON)
     plan:<id>:worker         string  who looks after it now
 
