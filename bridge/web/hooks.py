@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -89,10 +89,16 @@ def _delivery(incoming: Request, source: str, public_url: str, ingest: Ingest) -
         source=source,
         method=incoming.method,
         url=public_url + _ORIGIN.sub("", str(raw)),
-        headers={name.lower(): value for name, value in incoming.headers.items()},
+        headers=_headers(incoming.environ),
         body=_body(incoming),
         received_at=ingest.clock(),
     )
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """As PEP 3333 has them, by their names in lower case."""
+    sent = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    return sent | {name.replace("_", "-").lower(): environ[name] for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)}
 
 
 def _body(incoming: Request) -> bytes:
