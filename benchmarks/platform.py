@@ -119,6 +119,7 @@ def running_platform() -> Iterator[Platform]:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()  # else nobody would hear that it ended at once
     try:
         yield Platform(ours.recv())
     finally:
