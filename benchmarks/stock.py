@@ -1,7 +1,7 @@
 """What the workers are compared with: RQ as it comes, and ``requests`` as it comes.
 
-    python -m benchmarks.stock pool REDIS_URL 8     RQ's WorkerPool on the queue ``stock``, each job one POST
-    python -m benchmarks.stock loop URL 5           one POST after the other for so many seconds; prints how many a second
+python -m benchmarks.stock pool REDIS_URL 8     RQ's WorkerPool on the queue ``stock``, each job one POST
+python -m benchmarks.stock loop URL 5           one POST after the other for so many seconds; prints how many a second
 """
 
 import sys

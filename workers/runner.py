@@ -35,10 +35,11 @@ from bridge.stepping import Stepping
 from workers.alerting import EVERY, Alerting
 from workers.asking import Asking
 from workers.batch import Batch
-from workers.calls_api import CallsApi, Line
+from workers.calls_api import CallsApi
 from workers.chores import Chore
 from workers.crm_api import CrmApi
 from workers.dispatcher import Dispatcher
+from workers.line import Line
 from workers.pulse import Pulse
 from workers.subscriptions import Subscriptions
 from workers.world import World
