@@ -122,7 +122,7 @@ def _paused(scope: str, by: str) -> str:
 
 def may_cancel(event: Event, rules: Sequence[Rule], prospect: Prospect = NOTHING_MORE) -> bool:
     """Whether this event could turn out to stop calls: then it is served before those that only make them."""
-    return event.forget or any(rule.cancel for rule in candidates(event.document(), rules, prospect))
+    return event.forget or any(rule.cancel for rule in candidates(event.source, event.type, rules, prospect))
 
 
 @dataclass(frozen=True, slots=True)

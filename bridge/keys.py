@@ -14,12 +14,18 @@ LONGEST = 200
 SUFFIX_ROOM = len(":cancel")
 _DIGEST = 16
 _CUT = re.compile(r".*~[0-9a-f]{16}")
+_VISIBLE = re.compile(r"[!-~]*")
+_UNCHANGED = re.compile(r"[!-$&-9;-~]*")  # visible, without % and :
 _PLAIN = "!\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
 
 
 def join(*parts: object) -> str:
     """The parts as one key; ``None`` (absent) and an empty text are different parts."""
-    return ":".join("%" if part is None else quote(str(part), safe=_PLAIN) for part in parts)
+    return ":".join("%" if part is None else _quoted(str(part)) for part in parts)
+
+
+def _quoted(part: str) -> str:
+    return part if _UNCHANGED.fullmatch(part) else quote(part, safe=_PLAIN)
 
 
 def digest(text: str | bytes) -> str:
@@ -37,9 +43,9 @@ def event_key(source: str, event_id: str) -> str:
 
 def _cut(text: str, room: int) -> str:
     """The text where it fits as it is. One that only looks as if it had been cut is cut too: it could be another's stand-in."""
-    visible = "".join(char for char in text if "!" <= char <= "~")
-    if len(text) <= room and visible == text and not _CUT.fullmatch(text):
+    if len(text) <= room and _VISIBLE.fullmatch(text) and not _CUT.fullmatch(text):
         return text
+    visible = "".join(_VISIBLE.findall(text))
     return f"{visible[: room - _DIGEST - 1]}~{digest(text)}"
 
 

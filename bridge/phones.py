@@ -42,7 +42,7 @@ def mask(text: str) -> str:
 
 def _read(written: str, region: str | None) -> str | None:
     """A number in a form that reads as itself: one of zeros alone reads as a shorter one each time, and is nobody's."""
-    read = _parsed(written, region)
+    read = _parsed(written, None if written.startswith("+") else region)
     return read if read and _E164.fullmatch(read) and _parsed(read, None) == read else None
 
 

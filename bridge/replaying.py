@@ -32,6 +32,7 @@ _WHY_NOT = {
     "erased": "the person asked to be forgotten",
     "halted": HALTED,
     "overtaken": HALTED,
+    "changed": "others replay it at this moment too: look again",
 }
 PLATFORM_REPEATS = timedelta(hours=24)
 _REFUSES = "The platform refuses the same number with the same payload within 24 h: then it will say so, and nobody is called"

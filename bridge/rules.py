@@ -163,10 +163,10 @@ def decide(document: Mapping[str, Any], rules: Sequence[Rule], prospect: Prospec
     return Decision(None, _no_match(document, rules, trace), tuple(trace))
 
 
-def candidates(document: Mapping[str, Any], rules: Iterable[Rule], prospect: Prospect = NOTHING_MORE) -> list[Rule]:
-    """The rules that could match by source and type alone."""
-    types = (document["type"], *prospect.types)
-    return [rule for rule in rules if not _other_source(rule, document) and _is_for(rule, types)]
+def candidates(source: str, kind: str, rules: Iterable[Rule], prospect: Prospect = NOTHING_MORE) -> list[Rule]:
+    """The rules that could match by source and type (``kind``) alone."""
+    types = (kind, *prospect.types)
+    return [rule for rule in rules if not _other_source(rule, source) and _is_for(rule, types)]
 
 
 def wanted_fields(rules: Iterable[Rule]) -> tuple[str, ...]:
@@ -179,14 +179,14 @@ def _no_match(document: Mapping[str, Any], rules: Sequence[Rule], trace: Sequenc
     """The rules that nearly matched, each with what was in the way; the rest is in the trace."""
     if not rules:
         return "no rules are configured"
-    meant = candidates(document, rules)
+    meant = candidates(document["source"], document["type"], rules)
     near = [line for rule, line in zip(rules, trace, strict=True) if rule in meant]
     return f"no rule matched: {'; '.join(near)}" if near else f"no rule is for {document['type']} from {document['source']}"
 
 
 def _try(rule: Rule, document: Mapping[str, Any], prospect: Prospect) -> tuple[str, list[str]]:
     """Why the rule does not match (empty: it does), and what would have to be known to tell."""
-    if why_not := _other_source(rule, document):
+    if why_not := _other_source(rule, document["source"]):
         return why_not, []
     if not _is_for(rule, (document["type"],)):
         return f"on {' or '.join(rule.on or ())}, not {document['type']}", ["type"] if _is_for(rule, prospect.types) else []
@@ -213,10 +213,10 @@ def _absent(expression: Expression, document: Mapping[str, Any]) -> list[str]:
     return [path for path in expression.absent(document) if path.partition(".")[0] in _LEARNABLE]
 
 
-def _other_source(rule: Rule, document: Mapping[str, Any]) -> str:
-    if rule.source is None or document["source"] in rule.source:
+def _other_source(rule: Rule, source: str) -> str:
+    if rule.source is None or source in rule.source:
         return ""
-    return f"for source {' or '.join(rule.source)}, not {document['source']}"
+    return f"for source {' or '.join(rule.source)}, not {source}"
 
 
 def _is_for(rule: Rule, types: Sequence[str]) -> bool:

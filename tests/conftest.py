@@ -80,7 +80,7 @@ def redis_url(redis_server: str) -> Iterator[str]:
 
 @pytest.fixture(name="redis")
 def redis_client(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url, decode_responses=True) as client:
+    with Redis.from_url(redis_url, decode_responses=True, encoding_errors="surrogateescape") as client:
         yield client
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import jmespath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,3 +147,17 @@ def test_what_cannot_be_compared_or_counted_is_absent_and_no_error(text):
 def test_a_function_that_cannot_work_is_refused_where_it_is_written(text, why):
     with pytest.raises(ValueError, match=re.escape(why)):
         Expression(text)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda children: st.dictionaries(st.sampled_from("abc"), children, max_size=3) | st.lists(children, max_size=2),
+    max_leaves=8,
+)
+
+
+@given(document=st.dictionaries(st.sampled_from("abc"), _VALUES, max_size=3), path=st.lists(st.sampled_from("abc"), min_size=1, max_size=4))
+def test_a_plain_path_finds_what_the_library_finds(document, path):
+    text = ".".join(path)
+
+    assert Expression(text).search(document) == jmespath.search(text, document)

@@ -90,7 +90,7 @@ def test_what_rules_read_of_a_record_is_what_a_look_up_asks_for():
 def test_candidates_are_told_by_source_and_type_alone():
     rules = [rule("a", on="lead.*"), rule("b", where="fields.no"), rule("c", source="other")]
 
-    assert [each.name for each in candidates(DOCUMENT, rules)] == ["b"]
+    assert [each.name for each in candidates(DOCUMENT["source"], DOCUMENT["type"], rules)] == ["b"]
 
 
 CONDITIONS = st.sampled_from(
@@ -152,5 +152,5 @@ def test_a_rule_for_what_an_event_may_turn_out_to_be_waits_for_the_look_up():
     undecided = decide(document, rules, prospect)
 
     assert (names(undecided), undecided.missing) == ("moved", ("type",))
-    assert [found.name for found in candidates(document, rules, prospect)] == ["moved", "edited"]
+    assert [found.name for found in candidates(document["source"], document["type"], rules, prospect)] == ["moved", "edited"]
     assert names(decide(document, rules)) == "edited"

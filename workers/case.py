@@ -27,7 +27,7 @@ Told = TypeVar("Told")
 class Case:
     """``event`` and ``outlook`` are replaced as more becomes known; ``attempts`` grows with every request made.
 
-    ``stopped``: the unfinished events that this one stops; they are decided again at once.
+    ``stopped``: the unfinished events that this one stops; they are decided again at once. ``bound``: the request that went out.
     """
 
     entry: Entry
@@ -37,6 +37,7 @@ class Case:
     attempts: list[Attempt] = field(default_factory=list)
     cancels: tuple[Mapping[str, Any], ...] | None = None
     stopped: tuple[str, ...] = ()
+    bound: HttpRequest | None = None
 
     @property
     def source(self) -> Source:
@@ -45,7 +46,7 @@ class Case:
     @property
     def known(self) -> Entry:
         """The entry, with what was learned since it was claimed."""
-        return replace(self.entry, event=self.event)
+        return replace(self.entry, event=self.event, request=self.bound or self.entry.request)
 
     def prospect(self) -> Prospect:
         """What may still become known; of what an operator ordered, nothing."""

@@ -181,6 +181,7 @@ def _send(case: Case, command: CallCommand) -> Flow:
     if not isinstance(verdict, Go):
         # Not wanted any more, and its request is still unanswered: whether there is a call to stop must be found out.
         return (yield from settle(case)) if entry.open and word in _UNWANTED else case.blocked(verdict)
+    case.bound = request
     answer = yield from case.ask("call", lambda: case.world.calls_api.add(command.campaign, request) if lease.lasts() else None)
     if answer is None:
         return None

@@ -7,7 +7,7 @@ Redis: a change that an older version would misread gets a new number and a migr
     seen:<claim>             string  what stops redeliveries: the key of the event that was first; lives for retention.dedup, longer
                                      than an ignored event, or for the event's own window. The claim is the event's key, but for
                                      the time of receipt that tells events with a window apart
-    delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from
+    delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from; packed
     due:first, due:normal,
     due:last                 zset    every unfinished event, scored by when somebody must look at it next (ms)
     ref:<ref>                zset    the events that share a ref, by when they were last touched; a ref of a CRM record is
@@ -92,6 +92,7 @@ An event's hash, by field:
     duplicates               how many redeliveries were turned away
     terms                    what it is found by (JSON)
     ended                    when it was finished (ms)
+    packed                   document, attempts, request, trace and cancels of a finished event, in place of their own fields
     replay                   the replay of many that had it decided again last
 """
 

@@ -3,18 +3,24 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bridge import keys
 from bridge.ledger import layout
+from bridge.ledger.packing import pack, unpack
 from bridge.ledger.states import RECORDED_AS
 from bridge.model import Attempt, CallCommand, Entry, Event, HttpRequest, Status, from_ms, to_ms
 from bridge.rules import Rule
 from bridge.terms import cause, cause_term, issue_of, terms_of
 
 ATTEMPTS_KEPT = 20
+
+PACKED = ("document", "attempts", "request", "trace", "cancels")
+"""What only those who look at an event read. When it is finished they stand together in one field, ``packed``."""
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,32 @@ class NewEntry:
     first: bool = False
     marks: tuple[Mark, ...] = ()
     replay: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A delivery on its way into the ledger: under which id it is kept, and as what."""
+
+    id: str
+    record: bytes
+    new: Sequence[NewEntry]
+    now: datetime
+
+
+@dataclass(slots=True)
+class Texts:
+    """Texts that a script is given as they are, behind its other arguments; the JSON of those says where they stand. ``first``: the place of
+    the first, counted from 1 as Lua does.
+    """
+
+    first: int
+    all: list[str | bytes] = field(default_factory=list)
+
+    def put(self, *texts: str | bytes) -> tuple[int, int]:
+        """The places of the first and of the last of these."""
+        begins = self.first + len(self.all)
+        self.all += texts
+        return begins, begins + len(texts) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +213,15 @@ class Record:
 
     @property
     def gone(self) -> list[str]:
-        """The fields that this record takes away."""
+        """The fields that this record takes away; those that it packs among them."""
         owed = ["open", "asked", "tried"] if self.settled else []
-        return ["crashes", *owed, *([] if self.trouble else ["since"])]
+        return ["crashes", *owed, *([] if self.trouble else ["since"]), *(PACKED if self.status.finished else ())]
 
 
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
     """An event's hash as a value. ``was`` is the status a claim found it in."""
+    if "packed" in row:
+        row = {**unpacked(row["packed"]), **row}
     window = timedelta(milliseconds=int(row.get("window", 0))) or None
     event = Event.from_document(json.loads(row["document"]), row["fact"], window, forget="forget" in row)
     return Entry(
@@ -278,61 +312,71 @@ def attempts_counted(records: Sequence[Record]) -> dict[str, int]:
     return dict(Counter(tried))
 
 
-def new_fields(new: NewEntry) -> list[str]:
-    """The hash of a new event, as Redis takes it."""
+def new_fields(new: NewEntry, before: Mapping[str, str] | None = None) -> list[str | bytes]:
+    """The hash of a new event, as Redis takes it; ``before``: what was packed of it when it was finished last."""
     return _flat(
+        new.status,
         {
+            **(before or {}),
             "status": new.status,
             "reason": new.reason,
             **_told(new.event),
             "rule": new.rule,
-            "trace": _json(new.trace),
+            "trace": written(new.trace),
             "replay": new.replay,
-        }
+        },
     )
 
 
-def begin_fields(beginning: Beginning) -> list[str]:
+def begin_fields(beginning: Beginning) -> list[str | bytes]:
     """What is noted before a request goes out: from here on an answer is owed, and every retry sends these bytes."""
-    request = beginning.request
     return _flat(
+        Status.RUNNING,
         {
             **_told(beginning.entry.event),
             "rule": beginning.rule,
-            "trace": _json(beginning.trace) if beginning.trace else None,
-            "request": _json({"method": request.method, "url": request.url, "headers": dict(request.headers), "body": request.body})
-            if request
-            else None,
+            "trace": written(beginning.trace) if beginning.trace else None,
+            "request": _request(beginning.request),
             "open": "1" if beginning.call else None,
             "campaign": beginning.call.campaign if beginning.call else None,
-            "cancels": _json(beginning.cancels) if beginning.cancels is not None else None,
-        }
+            "cancels": written(beginning.cancels) if beginning.cancels is not None else None,
+        },
     )
 
 
-def record_fields(record: Record) -> list[str]:
+def record_fields(record: Record) -> list[str | bytes]:
     """What an attempt leaves behind."""
-    attempts = (*record.entry.attempts, *(attempt.document() for attempt in record.attempts))[-ATTEMPTS_KEPT:]
+    entry = record.entry
+    attempts = (*entry.attempts, *(attempt.document() for attempt in record.attempts))[-ATTEMPTS_KEPT:]
+    trace, cancels = record.trace or entry.trace, entry.cancels if record.cancels is None else record.cancels
     return _flat(
+        record.status,
         {
             "status": record.status,
             "reason": record.reason,
-            **_told(record.entry.event),
+            **_told(entry.event),
             "rule": record.rule,
-            "trace": _json(record.trace) if record.trace else None,
-            "attempts": _json(attempts),
-            "jobs": _json(record.jobs) if record.jobs is not None else None,
+            "trace": written(trace) if trace else None,
+            "attempts": written(attempts),
+            "request": _request(entry.request) if record.status.finished else None,
+            "jobs": written(record.jobs) if record.jobs is not None else None,
             "campaign": record.campaign,
-            "cancels": _json(record.cancels) if record.cancels is not None else None,
+            "cancels": written(cancels) if cancels else None,
             "planned": str(to_ms(record.planned)) if record.planned else None,
-        }
+        },
     )
+
+
+def _request(request: HttpRequest | None) -> str | None:
+    if request is None:
+        return None
+    return written({"method": request.method, "url": request.url, "headers": dict(request.headers), "body": request.body})
 
 
 def _told(event: Event) -> dict[str, str | None]:
     """What is known of an event; a look-up may have made it more."""
     window = millis(event.window) if event.window else 0  # a look-up may have ended it
-    return {"document": _json(event.document()), "fact": event.fact, "window": str(window), "forget": "1" if event.forget else None}
+    return {"document": written(event.document()), "fact": event.fact, "window": str(window), "forget": "1" if event.forget else None}
 
 
 def gate_arguments(gate: CallGate) -> dict[str, Any]:
@@ -364,9 +408,20 @@ def _moment(milliseconds: str | None) -> datetime | None:
     return from_ms(float(milliseconds)) if milliseconds else None
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, default=list)
+def written(value: Any) -> str:
+    """As JSON, without blanks and in ASCII; what is no JSON is written as a list of what is in it."""
+    return _ENCODER.encode(value)
 
 
-def _flat(fields: Mapping[str, str | None]) -> list[str]:
-    return [text for name, value in fields.items() if value is not None for text in (name, str(value))]
+def _flat(status: Status, fields: Mapping[str, str | None]) -> list[str | bytes]:
+    """Field, value …; packed where the event is finished."""
+    there = {name: str(value) for name, value in fields.items() if value is not None}
+    kept: list[str | bytes] = [text for name, value in there.items() if not (status.finished and name in PACKED) for text in (name, value)]
+    if status.finished:
+        kept += ["packed", pack("\n".join(f"{name} {there[name]}" for name in PACKED if name in there))]
+    return kept
+
+
+def unpacked(packed: str) -> dict[str, str]:
+    """The fields that were packed together. They are JSON in ASCII, so none has a line's end in it."""
+    return dict(line.split(" ", 1) for line in unpack(packed).split("\n"))

@@ -9,12 +9,15 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import layout
+from bridge.ledger.gathering import Gathering
+from bridge.ledger.packing import as_bytes, pack, unpack
 from bridge.ledger.records import (
+    Accepted,
     Beginning,
     Blocked,
     Go,
@@ -23,6 +26,7 @@ from bridge.ledger.records import (
     Part,
     Record,
     Retention,
+    Texts,
     as_accepted,
     as_recorded,
     attempts_counted,
@@ -35,6 +39,8 @@ from bridge.ledger.records import (
     qualified,
     read_entry,
     record_fields,
+    unpacked,
+    written,
 )
 from bridge.model import Entry, Rate, Status, from_ms, to_ms
 from bridge.terms import forgotten_terms
@@ -54,6 +60,14 @@ _SCRIPTS = {
     **{name: ("common", "gate", name) for name in ("begin", "foresee")},
 }
 
+_ACCEPTED_AT_ONCE = 32
+"""Deliveries in one script, at most. It holds up everything else in Redis for some 0.1 ms each."""
+
+_TEXTS_FROM, _TEXTS_OF_REPLAY_FROM, _TEXTS_OF_BEGIN_FROM, _TEXTS_OF_RECORD_FROM = 6, 7, 9, 7
+"""The places of the first text among what scripts are given."""
+
+_REPLAY_TRIES = 5
+
 REFUSED_KEPT = 20
 REFUSED_FOR = timedelta(days=7)
 
@@ -61,11 +75,12 @@ REFUSED_FOR = timedelta(days=7)
 def connect(url: str, timeout: float = 2.0, *, text: bool = True) -> Redis:
     """A client that never sends a write twice: what timed out may have happened, and the caller must be told.
 
-    ``text`` False leaves answers as bytes, as RQ wants them.
+    ``text`` False leaves answers as bytes, as RQ wants them. What is packed is no text, and comes with surrogates: see :mod:`bridge.ledger.packing`.
     """
     return Redis.from_url(
         url,
         decode_responses=text,
+        encoding_errors="surrogateescape",
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
@@ -82,15 +97,52 @@ class Ledger:
         self.retention = retention
         self._call_memory = int(call_memory.total_seconds() * 1000)
         self._scripts = {name: redis.register_script(script(*parts)) for name, parts in _SCRIPTS.items()}
+        self._accepting = Gathering[Accepted, list[str]](self._accept, _ACCEPTED_AT_ONCE)
 
     def accept(self, delivery_id: str, delivery: Mapping[str, Any], new: Sequence[NewEntry], now: datetime) -> list[str]:
         """Take in one delivery, all of it or nothing, in one round trip.
 
-        Per event: empty when it is new, else the status of the same event that was there before.
+        Per event: empty when it is new, else the status of the same event that was there before. Deliveries that come at one moment, on
+        several threads, share the round trip.
         """
-        events = json.dumps([self._new(entry, now) for entry in new], separators=(",", ":"))
-        kept, source = self.retention.longest, new[0].event.source
-        return list(self._run("accept", now, self.retention.dedup, kept, delivery_id, json.dumps(delivery), kept, events, source))
+        return self._accepting.ask(Accepted(delivery_id, pack(written(delivery)), new, now))
+
+    def _accept(self, deliveries: Sequence[Accepted]) -> Sequence[list[str] | Exception]:
+        """All with one script. Should it break over one of them, that one must not take the others with it: then each goes alone, and finds
+        what the broken try had written already.
+        """
+        try:
+            return self._accept_together(deliveries)
+        except LedgerUnavailable as unavailable:
+            if len(deliveries) == 1 or not isinstance(unavailable.__cause__, ResponseError):
+                raise
+            return [self._accept_alone(delivery) for delivery in deliveries]
+
+    def _accept_alone(self, delivery: Accepted) -> list[str] | Exception:
+        try:
+            return self._accept_together([delivery])[0]
+        except LedgerUnavailable as unavailable:
+            return unavailable
+
+    def _accept_together(self, deliveries: Sequence[Accepted]) -> list[list[str]]:
+        texts = Texts(_TEXTS_FROM)
+        told = [
+            {
+                "id": delivery.id,
+                "source": delivery.new[0].event.source,
+                "record": texts.put(delivery.record)[0],
+                "events": [self._accepted(entry, delivery.now, texts) for entry in delivery.new],
+            }
+            for delivery in deliveries
+        ]
+        now = max(delivery.now for delivery in deliveries)
+        answers = iter(self._run("accept", now, self.retention.dedup, self.retention.longest, written(told), *texts.all))
+        return [[next(answers) for _ in delivery.new] for delivery in deliveries]
+
+    def _accepted(self, new: NewEntry, now: datetime, texts: Texts) -> dict[str, Any]:
+        """What most events do not have is left out."""
+        told = {name: value for name, value in self._new(new, now).items() if value not in (False, []) or name == "refs"}
+        return {**told, "entry": texts.put(*told["entry"])}
 
     def replay(self, again: NewEntry, now: datetime, part: Part | None = None, *, keep_request: bool = False) -> str:
         """Have a finished event looked at again as ``again`` says; empty, or the status that forbids it.
@@ -98,15 +150,30 @@ class Ledger:
         ``keep_request``: what it sent before is what it sends again, if it may. As part of a replay of many it is counted there in the same step,
         and only in its turn: ``halted`` when that replay does not run, ``overtaken`` when another process is further with it.
         """
-        told = {"plan": part.plan, "place": part.place} if part else False
+        answer = "changed"
+        for _ in range(_REPLAY_TRIES):
+            answer = self._replay(again, now, part, keep_request=keep_request)
+            if answer != "changed":
+                break
+        return answer
+
+    def _replay(self, again: NewEntry, now: datetime, part: Part | None, *, keep_request: bool) -> str:
+        with available():
+            packed, is_open = self.redis.hmget(layout.event(again.key), "packed", "open")
+        packed = str(packed or "")
+        before = unpacked(packed) if packed else {}
+        if not (keep_request or is_open):  # what may have been sent stays bound
+            before.pop("request", None)
+        texts = Texts(_TEXTS_OF_REPLAY_FROM)
         event = {
             **self._new(again, now),
+            "entry": texts.put(*new_fields(again, before)),
             "lane": layout.LANES[0 if again.first else 2],
             "keep": keep_request,
-            "part": told,
+            "part": {"plan": part.plan, "place": part.place} if part else False,
             "of": again.replay or False,
         }
-        return str(self._run("replay", now, self.retention.longest, self.retention.dedup, json.dumps(event)))
+        return str(self._run("replay", now, self.retention.longest, self.retention.dedup, written(event), as_bytes(packed), *texts.all))
 
     def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
         """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first.
@@ -150,11 +217,12 @@ class Ledger:
 
     def begin(self, worker: str, lease: timedelta, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Lost | Blocked]:
         """The last gate before requests go out, and the note that they do; see ``begin.lua``."""
+        texts = Texts(_TEXTS_OF_BEGIN_FROM)
         events = [
             {
                 "key": item.entry.key,
                 "refs": qualified(item.entry.event),
-                "entry": begin_fields(item),
+                "entry": texts.put(*begin_fields(item)),
                 "marks": mark_arguments(item.marks),
                 "call": gate_arguments(item.call) if item.call else False,
                 "pace": item.call.pace_ms if item.call and item.call.pace_ms else False,
@@ -163,13 +231,15 @@ class Ledger:
             }
             for item in beginnings
         ]
-        answers = self._run("begin", now, worker, millis(lease), self.retention.longest, self.retention.dedup, self._call_memory, json.dumps(events))
+        kept = self.retention
+        answers = self._run("begin", now, worker, millis(lease), kept.longest, kept.dedup, self._call_memory, written(events), *texts.all)
         return [_word(*answer) for answer in answers]
 
     def record(self, worker: str, records: Sequence[Record], now: datetime) -> list[bool]:
         """Write what came of attempts; False where the lease was lost meanwhile and another worker's word counts."""
-        events, counts = [self._recorded(item) for item in records], json.dumps(attempts_counted(records))
-        return [bool(written) for written in self._run("record", now, worker, self.retention.longest, json.dumps(events), counts)]
+        texts, counts = Texts(_TEXTS_OF_RECORD_FROM), written(attempts_counted(records))
+        events = written([self._recorded(item, texts) for item in records])
+        return [bool(kept) for kept in self._run("record", now, worker, self.retention.longest, events, counts, *texts.all)]
 
     def renew(self, worker: str, lease: timedelta, held: Iterable[str], now: datetime) -> set[str]:
         """Keep the leases of what is still being worked on; the keys that are still this worker's."""
@@ -282,13 +352,13 @@ class Ledger:
     def delivery(self, delivery_id: str) -> dict[str, Any] | None:
         with available():
             stored = self.redis.get(layout.delivery(delivery_id))
-        return json.loads(stored) if stored else None
+        return json.loads(unpack(str(stored))) if stored else None
 
     def deliveries(self, delivery_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Those of them that are kept."""
         with available():
             rows: list[Any] = self.redis.mget([layout.delivery(each) for each in delivery_ids]) if delivery_ids else []
-        return {each: json.loads(row) for each, row in zip(delivery_ids, rows, strict=True) if row}
+        return {each: json.loads(unpack(row)) for each, row in zip(delivery_ids, rows, strict=True) if row}
 
     def sharing(self, refs: Iterable[str], most: int = 0) -> list[Entry]:
         """The events that share any of these (qualified) refs, newest first, at ``most`` so many of each; what retention took is left out."""
@@ -319,11 +389,11 @@ class Ledger:
             "found": found(as_accepted(new, now)),
         }
 
-    def _recorded(self, record: Record) -> dict[str, Any]:
+    def _recorded(self, record: Record, texts: Texts) -> dict[str, Any]:
         return {
             "key": record.entry.key,
             "refs": qualified(record.entry.event),
-            "entry": record_fields(record),
+            "entry": texts.put(*record_fields(record)),
             "gone": record.gone,
             "trouble": record.trouble,
             "due": to_ms(record.due) if record.due else False,
@@ -337,7 +407,7 @@ class Ledger:
             "found": found(as_recorded(record)),
         }
 
-    def _run(self, name: str, now: datetime, *arguments: str | float) -> Any:
+    def _run(self, name: str, now: datetime, *arguments: str | bytes | float) -> Any:
         with available():
             return self._scripts[name](args=[layout.PREFIX, to_ms(now), *arguments])
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
@@ -68,6 +69,13 @@ class Subscription:
 def _spelled(secret: str) -> str:
     """A pattern for it: a short one counts only as a word of its own, so that ``s`` does not make ``stage`` unreadable."""
     return re.escape(secret) if len(secret) >= _SHORTEST else rf"(?<![\w.-]){re.escape(secret)}(?![\w.-])"
+
+
+@lru_cache(maxsize=256)
+def _patterns(secrets: frozenset[str]) -> tuple[tuple[re.Pattern[bytes], re.Pattern[str]], ...]:
+    """Every spelling of them, in bodies and in URLs, the longest first. The same few secrets are looked for in every delivery."""
+    longest_first = sorted({form for secret in secrets for form in spellings(secret)}, key=len, reverse=True)
+    return tuple((re.compile(_spelled(form).encode()), re.compile(_spelled(form))) for form in longest_first)
 
 
 def _region(value: str) -> str:
@@ -295,11 +303,10 @@ class Source(ABC):
 
     def storable(self, delivery: Delivery) -> Delivery:
         """The delivery without what nobody must read later; it can still be read by :meth:`parse`, and gives the same events."""
-        found = {*self.secrets, *(secret for secret in self.secrets_in(delivery) if len(secret) >= _SHORTEST)}
-        longest_first = sorted({form for secret in found for form in spellings(secret)}, key=len, reverse=True)
+        found = frozenset([*self.secrets, *(secret for secret in self.secrets_in(delivery) if len(secret) >= _SHORTEST)])
         body, url = delivery.body, delivery.url
-        for secret in longest_first:
-            body, url = re.sub(_spelled(secret).encode(), HIDDEN.encode(), body), re.sub(_spelled(secret), HIDDEN, url)
+        for in_body, in_url in _patterns(found):
+            body, url = in_body.sub(HIDDEN.encode(), body), in_url.sub(HIDDEN, url)
         headers = {name: HIDDEN if name in _SECRET_HEADERS or value in found else value for name, value in delivery.headers.items()}
         return replace(delivery, body=body, url=_TOKEN_IN_URL.sub(rf"\1{HIDDEN}", url), headers=headers)
 

@@ -1,6 +1,7 @@
 """Forgetting a person: calls are stopped, what was received goes, what stops redeliveries stays."""
 
 from bridge.ledger import DoNotCallList
+from bridge.ledger.packing import unpack
 from bridge.ordering import Ordering, person_refs
 
 PHONE = "+16502530000"
@@ -13,13 +14,28 @@ def order(bridge, *refs):
 
 
 def everything(redis):
-    """All that Redis holds, as text."""
+    """All that Redis holds, as text; what is packed, unpacked."""
     told = []
     for key in redis.scan_iter("*"):
         kind = redis.type(key)
         read = {"string": redis.get, "hash": redis.hgetall, "zset": lambda key: redis.zrange(key, 0, -1), "set": redis.smembers}
-        told.append(f"{key} {read[kind](key) if kind in read else redis.lrange(key, 0, -1)}")
+        found = read[kind](key) if kind in read else redis.lrange(key, 0, -1)
+        if kind == "hash":
+            found = {name: unpack(value) if name == "packed" else value for name, value in found.items()}
+        told.append(f"{key} {unpack(found) if ':delivery:' in key else found}")
     return "\n".join(told)
+
+
+def test_this_file_would_see_a_number_that_is_left(bench, redis):
+    bridge = bench()
+    bridge.lead("e1", **CONTACT)
+    bridge.lead("ignored", type="nobody.cares", **CONTACT)
+    waiting = everything(redis)
+    bridge.work()
+
+    for told in (waiting, everything(redis)):
+        assert told.count(f'"phones":["{PHONE}"]') == 2  # of the one that waits and of the one that is finished
+        assert told.count("Alexandra Doe") == 4  # and as both were received
 
 
 def test_nothing_about_the_person_is_left_and_a_redelivery_is_still_a_repeat(bench, platform, redis):

@@ -1,7 +1,8 @@
 -- Before a request goes out: the last gate, and the note that it is going. Everything only Redis can know is asked here,
 -- in one step with the note, so that no other worker can come between.
 -- ARGV: prefix, now, worker, lease ms, index ms, dedup ms, call memory ms,
---       events: [{key, refs, entry [field, value …], marks, call or false, pace ms or false, probed, sure}]
+--       events: [{key, refs, entry, marks, call or false, pace ms or false, probed, sure}], and then texts: entry is the place of the first
+--       and the last of its [field, value …]
 --       call: as in gate.lua
 -- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paused scope, why | paced at | probe | unsure
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -84,7 +85,7 @@ local function begin(event)
     redis.call('HSET', name, 'tried', ARGV[2])
     redis.call('HDEL', name, 'slot')
   end
-  redis.call('HSET', name, 'refs', cjson.encode(event.refs), 'until', NOW + lease, unpack(event.entry))
+  redis.call('HSET', name, 'refs', cjson.encode(event.refs), 'until', NOW + lease, unpack(ARGV, event.entry[1], event.entry[2]))
   look_again(had[3], event.key, NOW + lease)
   return { 'go' }
 end

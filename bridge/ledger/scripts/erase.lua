@@ -20,7 +20,7 @@ local function erase(event)
   index_terms(event.key, had[5], event.terms, had[6] or ARGV[2])
   for _, phone in ipairs(phones) do forget_phone(phone, event.campaign) end
   if event.key == own then return end
-  redis.call('HDEL', name, 'request', 'attempts', 'cancels', 'held', 'jobs', 'open', 'asked', 'owner', 'until', 'slot', 'forget')
+  redis.call('HDEL', name, 'packed', 'request', 'attempts', 'cancels', 'held', 'jobs', 'open', 'asked', 'owner', 'until', 'slot', 'forget')
   redis.call('HSET', name, 'document', event.document, 'fact', 'erased', 'trace', '[]', 'refs', '[]')
   if redis.call('ZREM', P .. 'due:' .. had[2], event.key) == 1 then
     move(event.key, had[1], 'suppressed', had[6] or ARGV[2])

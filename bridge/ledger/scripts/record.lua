@@ -1,9 +1,9 @@
 -- What came of an attempt, written by the worker that holds the lease and by nobody else.
 -- ARGV: prefix, now, worker, index ms,
---       events: [{key, refs, entry [field, value …], gone [field …], due or false, ttl or false, free, trouble,
+--       events: [{key, refs, entry, gone [field …], due or false, ttl or false, free, trouble,
 --                 hasten [key …], wake [key …], wants_phone, hold [name, ms] or false,
 --                 health [campaign, whether it answered, patience, pause ms, longest pause ms] or false, found}],
---       counts: {<what>|<label>|…: how many more}
+--       counts: {<what>|<label>|…: how many more}, and then texts: entry is the place of the first and the last of its [field, value …]
 -- Returns per event 1, or 0 when the lease was lost meanwhile: then another worker's word counts.
 local worker, index_ttl = ARGV[3], ARGV[4]
 
@@ -74,7 +74,7 @@ local function record(event)
   file(event.key, event.found, had[2], had[5], accepted)
   release_refs(event.key, cjson.decode(had[4]))
   event.refs = with_aliases(event.refs)
-  redis.call('HSET', name, 'refs', cjson.encode(event.refs), unpack(event.entry))
+  redis.call('HSET', name, 'refs', cjson.encode(event.refs), unpack(ARGV, event.entry[1], event.entry[2]))
   redis.call('HDEL', name, 'owner', 'until', unpack(event.gone))
   index_refs(event.key, event.refs, index_ttl)
   release_refs(event.key, event.refs)
