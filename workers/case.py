@@ -62,11 +62,11 @@ class Case:
     def now(self) -> datetime:
         return self.world.clock()
 
-    def ask(self, what: str, do: Callable[[], Told]) -> Generator[Effect, Any, Told]:
-        """Do something outside and write down that it was done, how long it took and what came of it."""
+    def ask(self, what: str, place: str, do: Callable[[], Told]) -> Generator[Effect, Any, Told]:
+        """Do something outside, at ``place``, and write down that it was done, how long it took and what came of it."""
         started, at = perf_counter(), self.now()
         try:
-            told: Told = yield Outside(do)
+            told: Told = yield Outside(do, place)
         except LookupFailed as failed:
             self._note(what, at, started, ("failed", failed.message, None))
             raise

@@ -34,7 +34,7 @@ from bridge.spool import Spool
 from bridge.stepping import Stepping
 from workers.alerting import EVERY, Alerting
 from workers.asking import Asking
-from workers.batch import Batch
+from workers.batch import Batch, hands
 from workers.calls_api import CallsApi
 from workers.chores import Chore
 from workers.crm_api import CrmApi
@@ -44,8 +44,9 @@ from workers.pulse import Pulse
 from workers.subscriptions import Subscriptions
 from workers.world import World
 
-CONCURRENCY = 32
-"""Requests one worker process has in flight at most, unless told otherwise."""
+CONCURRENCY = 400
+"""Requests one worker process has in flight at most, unless told otherwise; to one campaign or CRM half of them. A slot costs a thread, and
+that only once it is used."""
 
 _LEASE_BEYOND_TIMEOUT = timedelta(seconds=10)
 _RQ_TTL = 20
@@ -70,7 +71,7 @@ class Process:
     left: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.threads = ThreadPoolExecutor(self.world.concurrency, thread_name_prefix="attempt")
+        self.threads = hands(self.world.concurrency)
 
     def deliver_due(self) -> int:
         batch = Batch(self.world, self.stopping.is_set, self.threads)

@@ -82,6 +82,14 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Which events a claim is to set aside, and for how long: those of some places, and of the rules that lead there."""
+
+    places: Mapping[str, timedelta] = field(default_factory=dict)
+    rules: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """An event's turn in a replay of many: the plan's id, and which place in its list the event has."""
 
