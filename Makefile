@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python chooses one; otherwise the newest on the PATH is taken.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit pytest coverage long properties chaos wheel docs clean python
+.PHONY: help run test lint audit pytest coverage long properties chaos bench wheel docs clean python
 
 BIN := .venv/bin
 NEWEST = $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
@@ -54,6 +54,11 @@ properties: .venv/test ## thousands of interleavings, for some ten minutes; a fa
 chaos: .venv/test ## kill, freeze, fill and cut off the real processes for CHAOS_SECONDS, by CHAOS_SEED, and check every call
 	$(BIN)/python -m chaos --seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
 
+bench: .venv/bench ## measure everything docs/performance.md tells, for half an hour on a machine with nothing else to do; needs wrk
+	@command -v wrk >/dev/null || { echo "wrk makes the load: apt-get install wrk, or brew install wrk"; exit 1; }
+	$(BIN)/python -m benchmarks --out docs/performance.json $(BENCH)
+	$(BIN)/python -m benchmarks.plot docs/performance.json docs/performance.svg
+
 wheel: .venv/test ## build the wheel, and run the demo from it outside this folder
 	rm -rf build/wheel && mkdir -p build
 	$(BIN)/python -m build --wheel --outdir build/wheel . >build/wheel.log 2>&1 || { cat build/wheel.log; exit 1; }
@@ -77,6 +82,10 @@ clean: ## remove what the other targets made; the ledger in data/ stays
 	$(PIP) install --upgrade pip
 	$(PIP) install --editable '.[test]'
 	@touch $@ .venv/run
+
+.venv/bench: .venv/test
+	$(PIP) install --editable '.[bench,test]'
+	@touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on the PATH: install it, or name it with make PYTHON=/path/to/python"; exit 1; }

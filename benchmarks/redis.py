@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotConnected
 
 from bridge.ledger import connect
-from bridge.redis_server import find_server
+from bridge.redis_server import PACKED_HASHES, find_server
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def running_redis(**settings: str) -> Iterator[Redis]:
     """A client for it, with answers as text. ``_`` in the name of a setting stands for ``-``."""
     with tempfile.TemporaryDirectory(prefix="cb-") as folder:
         place = Path(folder) / "redis.sock"
-        asked = {"port": "0", "save": "", "appendonly": "no", "dir": folder, "unixsocket": str(place), **settings}
+        asked = {"port": "0", "save": "", "appendonly": "no", "dir": folder, "unixsocket": str(place), **PACKED_HASHES, **settings}
         words = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", value)]
         server = subprocess.Popen([str(find_server()), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         client = connect(f"unix://{place}", timeout=60)

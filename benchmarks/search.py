@@ -131,10 +131,10 @@ def begin(entry: Entry, at: datetime) -> Beginning:
 def record(entry: Entry, at: datetime) -> Record:
     number = int(entry.event.id.removeprefix("event-"))
     status = ENDS[number % len(ENDS)] if entry.rule != RULES[2][0] else Status.DONE
-    tried = [
+    tried = tuple(
         Attempt(at=at, what=what, outcome="made", note="call job made", seconds=0.05, status=200, worker="host:1:abcdef")
         for what in ("look up", "call")
-    ]
+    )
     return Record(
         entry=replace(entry, attempts=()),
         status=status,

@@ -20,6 +20,7 @@ from bridge.log import redact
 from bridge.measuring import Measures
 from bridge.model import Status, iso
 from bridge.quantities import show_duration
+from bridge.silence import last_worked
 from bridge.terms import cause
 
 CALM = timedelta(minutes=1)
@@ -39,7 +40,7 @@ class Turn(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One thing that is so now. ``since`` None: nobody knows, so since it was first noticed. ``mark`` tells one occurrence from the next.
-    ``quiet``: somebody has it in hand, so nobody is told anew. ``path``: the page about it.
+    ``quiet``: nobody is told anew; somebody has it in hand, or had, or it is the weekend. ``path``: the page about it.
     """
 
     key: str
@@ -149,7 +150,7 @@ def _issues(measures: Measures) -> Iterator[Alert]:
                 since=issue.reopened or issue.first,
                 count=issue.failed,
                 mark=iso(issue.reopened or issue.first),
-                quiet=issue.state is State.ACKNOWLEDGED,
+                quiet=issue.state is State.ACKNOWLEDGED or not issue.failed,
             )
 
 
@@ -217,6 +218,7 @@ def _silence(measures: Measures) -> Iterator[Alert]:
             told="See whether its webhooks are still switched on, and whether they are refused here.",
             path=f"/ops/sources/{silence.source}",
             since=silence.since,
+            quiet=last_worked(measures.at) != measures.at,
         )
 
 

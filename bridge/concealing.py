@@ -23,6 +23,9 @@ _TOKEN = re.compile(
     r"|(?<![0-9A-Za-z])(?=[0-9]{0,40}[a-f])[0-9a-f]{24,}(?![0-9A-Za-z]))"
     rf"|(?<!%)(?<!%[0-9A-Fa-f])(?P<plus>\+|%2[bB])?(?P<run>{_DIGIT}(?:{_BETWEEN}{{0,4}}{_DIGIT}){{{_FEWEST - 1},}})"
 )
+_LONGEST = 256
+"""Characters within which the fewest digits of a number stand, however they are spelled and whatever is between them."""
+
 _PART = re.compile(f"({_BETWEEN})|({_DIGIT})")
 _NAMED = re.compile(rf"[0-9]{{{_FEWEST},}}")
 _SAME_TIME = timedelta(days=2)
@@ -60,6 +63,16 @@ class Concealer:
     def theirs(self, text: str) -> str:
         """What a stranger wrote, or the platform told: whatever looks like a number is hidden."""
         return self._shown(text, strange=True)
+
+    def beginning(self, text: str, most: int) -> str:
+        """The first ``most`` characters of what a stranger wrote, in the time that those take; a number that goes on behind them is hidden."""
+        head, shown, place = text[: most + _LONGEST].encode("utf-8", "replace").decode(), "", 0
+        for found in () if self.off else _TOKEN.finditer(head):
+            if found.start() >= most:
+                break
+            shown += head[place : found.start()] + self._hidden(found, strange=True)
+            place = found.end()
+        return shown + head[place:most]
 
     def _shown(self, text: str, *, strange: bool) -> str:
         text = text.encode("utf-8", "replace").decode()  # half a character, which JSON may carry, can be written to no page

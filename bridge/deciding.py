@@ -95,6 +95,12 @@ FOR_GOOD = frozenset({"stopped", "unwanted", "told"})
 """Answers of the last gate that waiting does not change: who waits for an hour is told at once."""
 
 
+def patience(rule: Rule | None, event: Event, prospect: Prospect) -> timedelta:
+    """How long an event without a number waits for one: not at all where neither the CRM nor another event of the same record can tell it."""
+    hope = prospect.can_look_up or any(not ref.startswith("phone:") for ref in event.refs)
+    return rule.call.wait_for_phone if rule and rule.call and hope else timedelta()
+
+
 def said_no(word: str, by: str, at: datetime | None = None, scope: str = "") -> str:
     """What the ledger's last gate means, in one sentence that names the other event and says what would have to change."""
     if word == "unwanted":
@@ -146,14 +152,21 @@ def _judge(call: Call, event: Event, document: Mapping[str, Any], policy: Policy
         return _Judgement(Status.WAITING, f"no phone number yet: {call.phone.text} is empty")
     phone = to_e164(written, policy.regions.get(event.source))
     if phone is None:
-        reason = f"'{mask(str(written))}' cannot be read as a phone number: correct it in the CRM, or set `region` on the source"
-        return _Judgement(Status.FAILED, reason)
+        return _Judgement(Status.FAILED, _unreadable(str(written), policy.regions.get(event.source)))
     command = _command(call, event, document, phone)
     for objection in (_expired, _wrong_mode, _outside_hours):
         judgement = objection(call, command, event, policy, now)
         if judgement:
             return judgement
     return _Judgement(Status.QUEUED, f"{mask(phone)} is to be called in campaign {call.campaign}", command)
+
+
+def _unreadable(written: str, region: str | None) -> str:
+    """A region would help only who has none, with a number that does not name its country itself."""
+    of, or_region = (f" of {region}", "") if region else ("", ", or set `region` on the source")
+    if written.strip().startswith("+"):
+        of, or_region = "", ""
+    return f"'{mask(written)}' cannot be read as a phone number{of}: correct it in the CRM{or_region}"
 
 
 Objection = Callable[[Call, CallCommand, Event, Policy, datetime], _Judgement | None]

@@ -109,7 +109,9 @@ class Examination:
             yield Finding(
                 "bad", "events", f"{late} are due for more than {show_duration(PAST_DUE)}: more workers are needed, or they hang; see their log"
             )
-        yield Finding("good", "events", f"{waiting} unfinished, which go on by themselves")
+        parked = Search(self.ledger.redis).count(f"status:{Status.PARKED}")
+        of_them = f"; {max(waiting - parked, 0)} go on by themselves" if parked else ", which go on by themselves"
+        yield Finding("good", "events", f"{waiting} unfinished{of_them}")
 
     def _breakers(self) -> Iterator[Finding]:
         for campaign in self.config.campaigns:
@@ -131,7 +133,9 @@ class Examination:
         search = Search(self.ledger.redis)
         parked, oldest = search.count(f"status:{Status.PARKED}"), search.oldest(f"status:{Status.UNKNOWN}")
         if parked:
-            yield Finding("doubtful", "events", f"{parked} are parked: `callbridge events list status:parked` says by what")
+            yield Finding(
+                "doubtful", "events", f"{parked} {'is' if parked == 1 else 'are'} parked: `callbridge events list status:parked` says by what"
+            )
         if oldest and now - oldest > UNKNOWN_FOR:
             count = search.count(f"status:{Status.UNKNOWN}")
             told = f"of {count} it is not known whether they were called; the oldest came at {oldest:%Y-%m-%d %H:%M} UTC"
@@ -140,7 +144,8 @@ class Examination:
     def _issues(self) -> Iterator[Finding]:
         found = [issue for issue in Issues(self.ledger.redis).all() if issue.state is State.OPEN]
         if found:
-            told = f"{len(found)} open, with {sum(issue.failed for issue in found)} failed events: see `callbridge issues list`"
+            failed = sum(issue.failed for issue in found)
+            told = f"{len(found)} open, with {failed} failed event{'s' * (failed != 1)}: see `callbridge issues list`"
             yield Finding("doubtful", "issues", told)
 
     def _silent(self, now: datetime) -> Iterator[Finding]:

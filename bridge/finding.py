@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 
+from bridge.errors import Unusable
 from bridge.filters import Filter
 from bridge.keys import event_key
 from bridge.ledger import Cursor, Ledger, Page, Search, Wanted
+from bridge.ledger.search import BEGUN
 from bridge.model import OPERATOR, Entry, Status, unique
 from bridge.phones import mask, to_e164
 from bridge.terms import terms_of, words_of
@@ -17,15 +21,26 @@ _COUNTED = 200
 
 _FEWEST_DIGITS = 7
 _NOTHING = ("by:nothing",)
+_MOST_GROUPS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A filter in the ledger's terms: whoever has it finds the same events, however many."""
+    """A filter in the ledger's terms: whoever has it finds the same events, however many.
+
+    ``cut``: what names begin with that more known words begin with than are looked for.
+    """
 
     wanted: Wanted
     keys: tuple[str, ...] | None = None
     understood: str = ""
+    cut: tuple[str, ...] = ()
+
+    @property
+    def incomplete(self) -> str:
+        """What is not looked for, in a sentence; empty where that is nothing."""
+        words = " and ".join(f"'{word}'" for word in self.cut)
+        return f"more than {BEGUN} names begin with {words}, and only the first {BEGUN} are looked for: write more of the name" if words else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +109,30 @@ class Finder:
             *self._each("by:replay", sought.replay),
             *self._any(sought.phone, self.phones),
             *self._any(sought.record, self.records),
-            *[group for name in sought.name for group in self._words(name)],
+            *_alternatives([self._words(name) for name in sought.name]),
         ]
         if sought.reason:
             groups.append(self._reasons(sought.reason) or _NOTHING)
         keys = [key for name in sought.event for key in self._keys(name)] if sought.event else None
+        cut = self._cut(sought.name)
         if not sought.text:
-            return self._sought(sought, groups, keys, "")
+            return _sought(sought, groups, keys, cut=cut)
         named = self._keys(sought.text)
         if named:
-            return self._sought(sought, groups, named, f"the event {sought.text}")
+            both = [key for key in named if keys is None or key in keys]
+            return _sought(sought, groups, both, f"the event {sought.text}", cut)
         more, understood = self._free(sought.text)
-        return self._sought(sought, [*groups, *more], keys, understood)
+        cut += self._cut([sought.text]) if understood == _name(sought.text) else ()
+        return _sought(sought, [*groups, *more], keys, understood, cut)
 
     def phones(self, written: str) -> tuple[str, ...]:
         """The indexes of the numbers that this may be: with a country code, or from where one of the sources is."""
         if sum(char.isdigit() for char in written) < _FEWEST_DIGITS:
             return ()
-        numbers = [to_e164(written, region) for region in unique([region or "" for region in ("", *self.regions.values())])]
+        # 00 goes before a country code in most of the world, though not in every region: a search may try it, since it calls nobody.
+        spellings = [written, f"+{written[2:]}"] if written.startswith("00") else [written]
+        regions = unique([region or "" for region in ("", *self.regions.values())])
+        numbers = [to_e164(spelling, region) for spelling in spellings for region in regions]
         return unique([f"ref:phone:{number}" for number in numbers if number])
 
     def records(self, written: str) -> tuple[str, ...]:
@@ -133,7 +154,7 @@ class Finder:
                 lambda: [tuple(f"by:{what}:{text}" for what in ("rule", "campaign", "source", "status"))],
                 f"the rule, campaign, source or status {text}",
             ),
-            (lambda: self._words(text), f"the name {text}"),
+            (lambda: self._words(text), _name(text)),
             (lambda: [self._reasons(text)], f"a reason that says '{text}'"),
         )
         for groups_of, understood in ways:
@@ -146,7 +167,11 @@ class Finder:
         """A group for each word, in which every known word that begins so is an alternative."""
         if "@" in name:
             return [(f"by:word:{name.strip().casefold()}",)]
-        return [tuple(f"by:word:{known}" for known in self.search.words(word)) or _NOTHING for word in words_of(name)] or [_NOTHING]
+        return [tuple(f"by:word:{known}" for known in self.search.words(word)[:BEGUN]) or _NOTHING for word in words_of(name)] or [_NOTHING]
+
+    def _cut(self, names: Collection[str]) -> tuple[str, ...]:
+        words = unique([word for name in names if "@" not in name for word in words_of(name)])
+        return tuple(word for word in words if len(self.search.words(word)) > BEGUN)
 
     def _reasons(self, says: str) -> tuple[str, ...]:
         return tuple(f"by:cause:{kind}" for kind in self.search.causes(says))
@@ -164,16 +189,27 @@ class Finder:
     def _any(values: Collection[str], indexes: Callable[[str], tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [unique([index for value in values for index in indexes(value)]) or _NOTHING] if values else []
 
-    @staticmethod
-    def _sought(sought: Filter, groups: Sequence[tuple[str, ...]], keys: Sequence[str] | None, understood: str) -> Sought:
-        wanted = Wanted(groups=tuple(groups), since=sought.since, until=sought.until)
-        return Sought(wanted, unique(keys) if keys is not None else None, understood)
-
     def _fits(self, entry: Entry, wanted: Wanted) -> bool:
         terms = {*(f"by:{term}" for term in terms_of(entry)), f"by:status:{entry.status}"}
         in_time = (wanted.since is None or entry.accepted_at >= wanted.since) and (wanted.until is None or entry.accepted_at <= wanted.until)
         refs = {f"ref:{ref}" for ref in self.ledger.refs(entry)}
         return in_time and all((terms | refs) & set(group) for group in wanted.groups)
+
+
+def _sought(sought: Filter, groups: Sequence[tuple[str, ...]], keys: Sequence[str] | None, understood: str = "", cut: tuple[str, ...] = ()) -> Sought:
+    wanted = Wanted(groups=tuple(groups), since=sought.since, until=sought.until)
+    return Sought(wanted, unique(keys) if keys is not None else None, understood, cut)
+
+
+def _name(text: str) -> str:
+    return f"the name {text}"
+
+
+def _alternatives(names: Sequence[Sequence[tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """The groups of which all hold where all groups of one of the names do. Raises ``Unusable`` where those would be too many."""
+    if prod(map(len, names)) > _MOST_GROUPS:
+        raise Unusable("these are too many words to be alternatives: look for fewer names at once", field="name")
+    return [unique([index for group in groups for index in group]) for groups in product(*names)] if names else []
 
 
 def _counted(entries: Iterable[Entry]) -> dict[Status, int]:

@@ -57,14 +57,14 @@ class Foreseen:
     marks: tuple[Mark, ...] = ()
 
 
-def effect_of(outlook: Outlook, verdict: Blocked | None) -> tuple[Effect, str, str]:
-    """The effect, told in a sentence, and what it is counted under."""
+def effect_of(outlook: Outlook, verdict: Blocked | None, wait: timedelta) -> tuple[Effect, str, str]:
+    """The effect, told in a sentence, and what it is counted under. ``wait``: how long a number that is missing would be waited for."""
     if verdict:
         told = said_no(verdict.word, verdict.by, verdict.at, verdict.scope)
         effect = Effect.PARKED if verdict.word == "paused" else Effect.SUPPRESSED
         return effect, told, f"{effect}: {cause(told)}"
     if outlook.status is Status.WAITING:
-        return _waits(outlook)
+        return _waits(outlook, wait)
     if outlook.status is Status.QUEUED and outlook.call:
         campaign = outlook.call.campaign
         return Effect.CALL, f"calls {mask(outlook.call.phone)} in campaign {campaign} now", f"would call now in campaign {campaign}"
@@ -76,7 +76,10 @@ def effect_of(outlook: Outlook, verdict: Blocked | None) -> tuple[Effect, str, s
     return effect, outlook.reason, f"{effect}: {cause(outlook.reason)}"
 
 
-def _waits(outlook: Outlook) -> tuple[Effect, str, str]:
+def _waits(outlook: Outlook, wait: timedelta) -> tuple[Effect, str, str]:
+    if outlook.at is None and not wait:
+        told = f"{outlook.reason}, and nobody is waited for to tell it"
+        return Effect.FAILED, told, f"{Effect.FAILED}: {cause(told)}"
     if outlook.at is None:
         return Effect.WAIT, f"waits for a phone number: {outlook.reason}", "would wait for a phone number"
     told = f"calls {mask(outlook.call.phone) if outlook.call else ''} at {outlook.at:%Y-%m-%d %H:%M} UTC: {outlook.reason}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 
+from bridge.cells import bare, shielded
 from bridge.config.validation import suggest
 from bridge.ledger import Unwanted
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN
@@ -15,6 +16,8 @@ from bridge.quantities import parse_duration
 from bridge.sources.values import moment
 
 COLUMNS = ("phone", "campaign", "source", "note", "added", "until")
+_FREE = ("source", "note")
+"""What somebody wrote as he liked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Reading:
         rows.fieldnames = names
         for row in rows:
             plain = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str)}
-            yield self._entry({"phone": "", **plain}, rows.line_num)
+            free = {name: bare(plain[name]) for name in _FREE if name in plain}
+            yield self._entry({"phone": "", **plain, **free}, rows.line_num)
 
     def _entry(self, row: dict[str, str], number: int) -> Unwanted | BadLine:
         phone, campaign = to_e164(row["phone"], self.region), row.get("campaign") or EVERY_CAMPAIGN
@@ -95,7 +99,8 @@ def written(entries: Iterable[Unwanted]) -> Iterator[str]:
     writer.writeheader()
     for entry in entries:
         yield _taken(line)
-        writer.writerow(row(entry))
+        cells = row(entry)
+        writer.writerow({**cells, **{name: shielded(cells[name]) for name in _FREE}})
     yield _taken(line)
 
 

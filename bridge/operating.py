@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.errors import Unusable
 from bridge.ledger import Act, Asks, Audit, Issues, Pause, RefusedRequest, Switches, Unwanted
+from bridge.ledger.do_not_call import EVERY_CAMPAIGN
 from bridge.ledger.issues import State
 from bridge.ledger.switches import EVERYTHING
 from bridge.model import OPERATOR, Entry
@@ -36,10 +37,10 @@ class Operating:
     sources: Collection[str]
     clock: Callable[[], datetime]
 
-    def replay(self, entry: Entry, mode: Mode, by: str, reason: str = "") -> Replayed:
-        """One event, as :class:`bridge.replaying.Mode` says; ``again`` needs a reason."""
+    def replay(self, entry: Entry, mode: Mode, by: str, reason: str = "", order: str = "") -> Replayed:
+        """One event, as :class:`bridge.replaying.Mode` says; ``again`` needs a reason, and is done once for an ``order``."""
         if mode is Mode.AGAIN:
-            done = self.replaying.call_again(entry, by, reason)
+            done = self.replaying.call_again(entry, by, reason, order)
             what = "had the person called again"
         else:
             done = self.replaying.replay(entry, mode)
@@ -85,7 +86,8 @@ class Operating:
         """Take a number off the list, for one campaign or (None) altogether; how many entries that were."""
         gone = self.ordering.list.remove(phone, campaign)
         if gone:
-            self._write(by, f"took {mask(phone)} off the do-not-call list", (f"phone:{phone}",), campaign or "")
+            where = {None: "", EVERY_CAMPAIGN: "in every campaign"}.get(campaign, f"in campaign {campaign}")
+            self._write(by, f"took {mask(phone)} off the do-not-call list", (f"phone:{phone}",), where)
         return gone
 
     def erase(self, refs: Sequence[str], by: str) -> str:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from bridge.concealing import Concealer
 from bridge.errors import Unusable
 from bridge.filters import Filter
-from bridge.finding import Finder
+from bridge.finding import Finder, Sought
 from bridge.ledger import Act, Audit, Change, Plan, Plans, State
 from bridge.model import Status, to_ms
 from bridge.progress import MODEST, Glance, Progress, rate_of, read_speed, show_speed
@@ -24,6 +24,9 @@ AGED = timedelta(minutes=10)
 LONGEST_NAME = 80
 GLANCED = 10_000
 """How many events a look at a filter counts before it says *or more*."""
+
+_GLANCES = 10
+"""How many pages it takes for that, since what is looked for may be rare among very many."""
 
 _DID = {
     (State.PLANNED, State.COUNTING): "had a replay of many counted again",
@@ -53,18 +56,24 @@ class Planning:
     def glance(self, sought: Filter, most: int = GLANCED) -> Glance:
         """What a filter finds now, without a plan."""
         found = self.finder.page(sought, size=5)
-        terms = self.finder.terms(sought)
+        terms = found.sought
+        _require_all(terms)
         if terms.keys is not None:
             return Glance(len(found.page.entries), all=True, newest=found.page.entries, understood=found.understood)
         count, after = 0, None
-        while True:
+        for _ in range(_GLANCES):
             keys, after = self.finder.search.keys(terms.wanted, most, after)
             count += len(keys)
             if after is None or count >= most:
-                return Glance(count, all=after is None, newest=found.page.entries, understood=found.understood)
+                break
+        return Glance(count, all=after is None, newest=found.page.entries, understood=found.understood)
 
     def plan(self, sought: Filter, by: str, mode: Mode = Mode.RULES, name: str = "") -> Plan:
         """Have it counted what a replay of these events would do. Nothing is replayed yet."""
+        return self._plan(sought, by, mode, name)
+
+    def _plan(self, sought: Filter, by: str, mode: Mode, name: str, *more: str) -> Plan:
+        """``more`` are indexes of events that are meant too, whatever the filter says but for its time."""
         now = self.clock()
         sought = replace(sought, since=sought.since.replace(microsecond=0) if sought.since else None)
         frozen = replace(sought, until=min(sought.until or now, now))
@@ -72,6 +81,7 @@ class Planning:
         if mode not in _MODES:
             raise Unusable("calling again under a new key is done for one event at a time, with a reason", field="mode")
         terms = self.finder.terms(frozen)
+        _require_all(terms)
         named = tuple(entry.key for entry in self.finder.page(frozen).page.entries) if terms.keys is not None else None
         plan = Plan(
             id=_new_id(now),
@@ -79,7 +89,7 @@ class Planning:
             filter=frozen.document(),
             written=str(sought),
             understood=terms.understood,
-            groups=terms.wanted.groups,
+            groups=tuple((*group, *more) for group in terms.wanted.groups),
             since=frozen.since,
             until=frozen.until or now,
             named=named,
@@ -96,9 +106,10 @@ class Planning:
         return plan
 
     def of_failed(self, plan_id: str, by: str) -> Plan:
-        """Plan to replay what failed in a replay of many."""
+        """Plan to replay what failed in a replay of many: what was put in and is failed now, and what could not be replayed."""
         had = self.one(plan_id)
-        return self.plan(Filter(replay=(had.id,), status=(Status.FAILED,)), by, Mode(had.mode), f"what failed in {had.name or had.id}")
+        sought = Filter(replay=(had.id,), status=(Status.FAILED,))
+        return self._plan(sought, by, Mode(had.mode), f"what failed in {had.name or had.id}"[:LONGEST_NAME], f"plan:{had.id}:failed")
 
     def run(self, plan_id: str, name: str, speed: str, by: str) -> Plan:
         """Confirm what was counted, and begin. When it has aged it is counted again instead, and the new counts are to be confirmed."""
@@ -181,6 +192,12 @@ class Planning:
     def _require_filter(sought: Filter, frozen: Filter, now: datetime) -> None:
         if sought.is_empty or frozen == Filter(until=now):
             raise Unusable("say which events are meant: a filter that means every event is refused. For instance status:failed since:7d", field="q")
+
+
+def _require_all(terms: Sought) -> None:
+    """A list may leave out what it says it does; a plan means every event."""
+    if terms.incomplete:
+        raise Unusable(terms.incomplete, field="q")
 
 
 def _name(written: str) -> str:

@@ -73,7 +73,7 @@ class Progress:
         return {
             "id": plan.id,
             "state": plan.state.value,
-            "name": plan.name,
+            "name": _concealed(plan.name),
             "mode": plan.mode,
             "filter": {name: _concealed(value) if name in _OF_PEOPLE else value for name, value in plan.filter.items()},
             "written": _concealed(plan.written),
@@ -97,7 +97,7 @@ class Progress:
             "rate": round(self.rate, 2) if self.rate else None,
             "seconds_left": self.time_left.total_seconds() if self.time_left is not None else None,
             "memory": self.memory,
-            "history": [change.document() for change in plan.history],
+            "history": [{**change.document(), "note": _concealed(change.note)} for change in plan.history],
         }
 
 

@@ -61,10 +61,6 @@ class Readmitting:
         self.refusals.remove(request)
         return _taken(request, receipts)
 
-    def readmit_all(self, source: str) -> list[Readmitted]:
-        """Every refused request of a source that is kept, in the order they came."""
-        return [self.readmit(request) for request in reversed(self.refusals.of(source))]
-
 
 def _objection(source: Source, request: RefusedRequest) -> Readmitted | None:
     delivery = restored(request.record)

@@ -94,6 +94,10 @@ def socket_path(data_dir: Path) -> Path:
     return private / "redis.sock"
 
 
+PACKED_HASHES = {"hash-max-listpack-value": "2048", "hash-max-listpack-entries": "128"}
+"""An event's hash in one piece of memory, which takes half the room: Redis leaves it at 64 bytes a value unless it is told."""
+
+
 def settings(data_dir: Path, durability: str) -> list[str]:
     """Words for the server's command line; ``save`` off and the append-only file on, so that there is one record of everything."""
     values = {
@@ -111,6 +115,7 @@ def settings(data_dir: Path, durability: str) -> list[str]:
         "aof-load-truncated": "yes",
         "maxmemory": str(_memory()),
         "maxmemory-policy": "noeviction",
+        **PACKED_HASHES,
     }
     return [word for name, value in values.items() for word in (f"--{name}", value)]
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from bridge.calls import CrmParams, call_request
-from bridge.deciding import FOR_GOOD, Outlook, weigh
+from bridge.deciding import FOR_GOOD, Outlook, patience, weigh
 from bridge.deliveries import restored
 from bridge.errors import Unreadable, Unusable
 from bridge.foreseeing import Effect, Foreseen, effect_of, plainly
@@ -38,6 +38,7 @@ PLATFORM_REPEATS = timedelta(hours=24)
 _REFUSES = "The platform refuses the same number with the same payload within 24 h: then it will say so, and nobody is called"
 _NOT_KEPT = "the delivery as it was received is not kept any more"
 _AGAIN = re.compile(r".*~again-[0-9a-f]{8}")
+_ORDER = re.compile(r"[0-9a-f]{8}")
 
 
 class Mode(StrEnum):
@@ -140,21 +141,29 @@ class Replaying:
                 return Replayed(entry.key, good=False, told=seen.told)
         return self._restated(_as_part(again, entry, part), part, keep_request=mode is Mode.REQUEST)
 
-    def call_again(self, entry: Entry, by: str, reason: str) -> Replayed:
-        """Another call of the same person on the same rules, as an event of its own. Raises ``Unusable`` without a reason."""
+    def call_again(self, entry: Entry, by: str, reason: str, order: str = "") -> Replayed:
+        """Another call of the same person on the same rules, as an event of its own. Raises ``Unusable`` without a reason.
+
+        ``order`` (:func:`new_order`) tells one order from the next: the same one, sent twice, is one call.
+        """
         if not reason.strip():
             raise Unusable("say why the person is to be called again: it is written down", field="reason")
+        order = order or new_order()
+        if not _ORDER.fullmatch(order):
+            raise Unusable("this order was not made here: nothing was done; look at it again", field="order")
+        if why_not := _why_not(entry, Mode.AGAIN):
+            return Replayed(entry.key, good=False, told=why_not.told)
         read = self._read_again(entry)
         if not isinstance(read, NewEntry):
             return Replayed(entry.key, good=False, told=read if isinstance(read, str) else "it cannot be read")
-        event = self._as_new(read.event, f"~again-{uuid4().hex[:8]}")
+        event = self._as_new(read.event, f"~again-{order}")
         ordered = f"called again on the word of {by}: {reason.strip()}"
         new = replace(
             read, key=event_key(event.source, event.id), claim="", event=event, status=Status.QUEUED, reason=ordered, trace=(ordered,), marks=()
         )
         record = self.ingest.ledger.delivery(entry.delivery) or {"source": event.source, "received_at": iso(event.received_at)}
-        self.ingest.ledger.accept(uuid4().hex, record, [new], self.ingest.clock())
-        return Replayed(new.key, good=True, told=ordered)
+        (known,) = self.ingest.ledger.accept(uuid4().hex, record, [new], self.ingest.clock())
+        return Replayed(new.key, good=not known, told=f"it was ordered before, and is {known}" if known else ordered)
 
     def _restated(self, again: NewEntry, part: Part | None, *, keep_request: bool = False) -> Replayed:
         forbidden = self.ingest.ledger.replay(again, self.ingest.clock(), part, keep_request=keep_request)
@@ -223,7 +232,8 @@ class Replaying:
 
     def _told(self, weighed: _Weighed, verdict: Blocked | None) -> Foreseen:
         outlook, mode = weighed.outlook, weighed.mode
-        effect, told, kind = effect_of(outlook, verdict)
+        prospect = self.ingest.sources[weighed.event.source].prospect(weighed.event)
+        effect, told, kind = effect_of(outlook, verdict, patience(outlook.decision.rule, weighed.event, prospect))
         if weighed.first and effect in {Effect.CALL, Effect.WAIT, Effect.CANCEL}:
             told, kind = f"{weighed.first}{told}", f"asks the CRM first; as far as is known, then {kind}"
         if mode is Mode.REQUEST and effect not in _CALLED:
@@ -249,6 +259,11 @@ class Replaying:
 
     def _called_lately(self, entry: Entry) -> bool:
         return bool(entry.jobs) and entry.ended_at is not None and self.ingest.clock() - entry.ended_at < PLATFORM_REPEATS
+
+
+def new_order() -> str:
+    """What one order to call again is known by."""
+    return uuid4().hex[:8]
 
 
 def _why_not(entry: Entry, mode: Mode) -> Foreseen | None:

@@ -1,6 +1,7 @@
 """Has a source been silent for longer than it should be? Pure.
 
-Only the time from Monday to Friday counts, in UTC: a weekend without a webhook says nothing, and neither does a judgement on one.
+Only the time from Monday to Friday counts, in UTC: a weekend without a webhook says nothing, and who was silent when the week ended is so until
+something comes.
 A source's limit is what the configuration says (``silence: 3h``, by day and by night); where it says nothing, it is learned from how long the
 source was silent at the same time of the last working days, so that nights are known to be quiet.
 """
@@ -32,18 +33,18 @@ class Silence:
 
 
 def judge(heard: Mapping[str, datetime], limits: Mapping[str, timedelta | None], now: datetime) -> list[Silence]:
-    """The sources that are silent for too long; none on a weekend.
+    """The sources that are silent for too long.
 
     ``heard``: when each last delivered (``Totals.heard``); one that never did is being set up. A limit of None is no judgement.
     """
-    if not _works(now):
-        return []
+    now = last_worked(now)
     judged = [(source, heard[source], limit) for source, limit in limits.items() if limit is not None and source in heard]
     return [Silence(source, since, limit) for source, since, limit in judged if working_time(since, now) > limit]
 
 
 def limits(configured: Mapping[str, timedelta | None], history: Sequence[Snapshot], now: datetime) -> dict[str, timedelta | None]:
     """The limit of each source, learned where none is configured. ``history``: hourly, the oldest first (``Totals.since("hour", …)``)."""
+    now = last_worked(now)
     return {source: learned(history, source, now) if limit is None else limit for source, limit in configured.items()}
 
 
@@ -65,6 +66,13 @@ def working_time(since: datetime, until: datetime) -> timedelta:
         return timedelta(0)
     weeks, rest = divmod(until - since, 7 * _DAY)
     return weeks * _WORKING_DAYS * _DAY + sum(_working_parts(until - rest, until), timedelta(0))
+
+
+def last_worked(now: datetime) -> datetime:
+    """Now, or the last moment of the week that is over."""
+    while not _works(now):
+        now = datetime.combine(now.astimezone(UTC).date(), time(), UTC) - timedelta(microseconds=1)
+    return now
 
 
 def _working_parts(since: datetime, until: datetime) -> Iterator[timedelta]:

@@ -16,6 +16,7 @@ from bridge.terms import cause
 HELD = (Status.WAITING, Status.UNKNOWN, Status.PARKED)
 """The statuses whose reasons are counted."""
 
+_A_WHILE = timedelta(minutes=1)
 UNKNOWN_FOR = timedelta(minutes=15)
 """An answer that is being looked for usually comes within seconds; after so long somebody should know."""
 
@@ -123,12 +124,9 @@ def _late(now: Situation) -> Iterator[Remark]:
 
 def _unreachable(now: Situation) -> Iterator[Remark]:
     for name, since in now.alone.items():
-        yield Remark(
-            "bad",
-            "campaign",
-            f"The platform has not answered for campaign {name} for {_for(now.at - since)}; calls wait until it does.",
-            name,
-        )
+        silent = now.at - since
+        told = f"has not answered for campaign {name} for {_for(silent)}" if silent >= _A_WHILE else f"does not answer for campaign {name}"
+        yield Remark("bad", "campaign", f"The platform {told}; calls wait until it does.", name)
 
 
 def _broken(now: Situation) -> Iterator[Remark]:

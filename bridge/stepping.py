@@ -56,9 +56,21 @@ class Stepping:
     clock: Callable[[], datetime]
 
     def look(self, worker: str) -> bool:
-        """A step of each plan that is not looked after by another; whether there is more to do at once."""
-        more = [self.step(plan_id, worker) for plan_id in self.plans.active()]
-        return any(more)
+        """A step of each plan that is not looked after by another; whether there is more to do at once.
+
+        One that cannot be worked on keeps nobody from the others; what Redis did not take is raised when each had its turn.
+        """
+        more, refused = False, None
+        for plan_id in self.plans.active():
+            try:
+                more = self.step(plan_id, worker) or more
+            except LedgerUnavailable as away:
+                refused = away
+            except Exception:  # noqa: BLE001 -- a fault in one must not end the work on the others
+                _log.exception("a replay of many cannot be worked on", extra={"plan": plan_id})
+        if refused:
+            raise refused
+        return more
 
     def step(self, plan_id: str, worker: str) -> bool:
         """A step of one plan, unless another looks after it; whether there is more to do at once."""
@@ -186,7 +198,7 @@ class Stepping:
         entries = {entry.key: entry for entry in self.finder.search.entries(keys)}
         put_in, place, readings = 0, plan.place, self._read(list(entries.values()))
         for key in keys:
-            done = self._replay(entries.get(key), Part(plan.id, place), Mode(plan.mode), readings)
+            done = self._replay(key, entries.get(key), Part(plan.id, place), Mode(plan.mode), readings)
             if done is None:
                 return False
             place, put_in = place + 1, put_in + done
@@ -204,7 +216,7 @@ class Stepping:
         except Exception:  # noqa: BLE001 -- whose fault it is turns out when each is foreseen
             return None
 
-    def _replay(self, entry: Entry | None, part: Part, mode: Mode, readings: Readings | None) -> bool | None:
+    def _replay(self, key: str, entry: Entry | None, part: Part, mode: Mode, readings: Readings | None) -> bool | None:
         """Whether the event was put in, or was passed over; None when it is not this event's turn here."""
         seen = self._foreseen(entry, mode, readings)
         word, cause = ("failed" if seen.effect is Effect.IMPOSSIBLE else "skipped"), seen.kind
@@ -213,7 +225,7 @@ class Stepping:
             if done.good:
                 return True
             cause = done.told
-        return None if self.plans.passed(part, word, cause, self.clock()) else False
+        return None if self.plans.passed(part, key, word, cause, self.clock()) else False
 
     def _note_pace(self, plan: Plan, place: int, put_in: int) -> None:
         now = self.clock()

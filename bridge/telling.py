@@ -18,6 +18,7 @@ from bridge.quantities import in_words
 _NAMED = {STOP_MARK: re.compile(rf"{STOP_MARK}: (\S+) "), SAME_FACT: re.compile(rf"{SAME_FACT} (\S+)")}
 _OVERDUE = timedelta(minutes=1)
 _CHANGES = {"created": "was created", "updated": "was changed", "deleted": "was deleted"}
+_VOWELS = ("a", "e", "i", "o", "u")
 
 
 class Tone(StrEnum):
@@ -65,11 +66,13 @@ def tell(entry: Entry, about: Circumstances, now: datetime) -> Told:
 
 def what_happened(event: Event) -> str:
     """``deal 555 moved to closedlost``: an event in words."""
-    record = f"{event.entity.type} {event.entity.id}" if event.entity else "the record"
-    change = event.type.rpartition(".")[2]
+    kind, _, change = event.type.rpartition(".")
+    record = f"{event.entity.type} {event.entity.id}" if event.entity else f"{'an' if kind[:1] in _VOWELS else 'a'} {kind or 'record'}"
     if event.stage and event.stage.after:
         return f"{record} moved to {event.stage.after}"
-    return f"{record} {_CHANGES[change]}" if change in _CHANGES else f"{event.type} of {record}"
+    if kind and change in _CHANGES:
+        return f"{record} {_CHANGES[change]}"
+    return f"{event.type} of {record}" if event.entity else event.type
 
 
 def _called(entry: Entry, about: Circumstances) -> Told:
@@ -122,7 +125,9 @@ def _ended(entry: Entry, about: Circumstances) -> Told:
         return Told(f"Not called: {why}", tone, named)
     when = "before" if instead.accepted_at <= entry.accepted_at else "after"
     apart = in_words(instead.accepted_at - entry.accepted_at)
-    called = f"For another event of the same person there was a call: {_jobs(instead)}{_where(instead)} ({instead.key}, {apart} {when})."
+    ending = _cancelled(instead, about)
+    off = ", which was cancelled" if ending and ending[0]["outcome"] == "cancelled" else ""
+    called = f"For another event of the same person there was a call{off}: {_jobs(instead)}{_where(instead)} ({instead.key}, {apart} {when})."
     return Told(f"Not called: {why} {called}", tone, (*named, instead.key))
 
 

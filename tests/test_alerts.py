@@ -121,6 +121,29 @@ def test_a_resolved_issue_does_not_hold_and_an_acknowledged_one_is_quiet():
     assert [alert.quiet for alert in holding(measures(issues=(acknowledged,)))] == [True]
 
 
+def test_a_source_that_is_silent_over_a_weekend_is_neither_told_anew_nor_called_heard():
+    watch, friday = Watch(on=["silence"], repeat="1h"), datetime(2026, 11, 27, 20, tzinfo=UTC)
+    watch.now = friday
+
+    def looks(hours):
+        silence = Silence("shop", friday - 5 * HOUR, 3 * HOUR)
+        return watch.look(*holding(measures(at=friday + hours * HOUR, silences=(silence,))), after=friday + hours * HOUR - watch.now)
+
+    assert looks(0) == [("new", 1)]
+    assert [looks(hours) for hours in (5, 20, 50)] == [[], [], []]
+    assert looks(53) == [("again", 1)]
+    assert watch.look(after=HOUR) == [("over", 1)]
+
+
+def test_nobody_is_told_again_of_an_open_issue_of_which_nothing_is_failed_any_more():
+    watch = Watch(on=["issue"])
+    failed, replayed = (holding(measures(issues=(replace(ISSUE, failed=count),))) for count in (2, 0))
+
+    assert watch.look(*failed) == [("new", 1)]
+    assert watch.look(*replayed, after=5 * HOUR) == []
+    assert watch.look(*failed, after=5 * HOUR) == [("again", 1)]
+
+
 @pytest.mark.parametrize("scope", ["*", "campaign:welcome", "source:shop"])
 def test_what_was_paused_is_parked_on_purpose(scope):
     found = replace(standing(parked=(stuck(1),)), pauses={scope: Pause(scope=scope, by="Anna", at=NOW)})

@@ -24,6 +24,7 @@ EVENT = Event(
     contact=Contact(id="1246978001", phone=PHONE, phones=(PHONE, "+4930901820")),
 )
 CONCEALER = Concealer.of([EVENT])
+BESIDE = ["", "x", "a 7", "\u0661 "]
 SPELLINGS = [
     "+12813322575",
     "12813322575",
@@ -115,3 +116,15 @@ def test_a_long_text_takes_no_long_time():
     text = ("1 2 3 4 a " * 20_000) + ("1" * 200_000) + ("0" * 30 + "g") * 5_000 + ("(" * 200_000)
 
     assert len(CONCEALER.theirs(text)) < len(text)
+
+
+@given(st.lists(st.sampled_from([*SPELLINGS, *BESIDE, "2026-11-23T08:40:00Z", "text"]), max_size=30).map("; ".join), st.integers(0, 300))
+def test_the_beginning_of_a_text_is_concealed_as_the_whole_is(text, most):
+    assert CONCEALER.theirs(text).startswith(CONCEALER.beginning(text, most))
+    assert CONCEALER.beginning(text, len(text)) == CONCEALER.theirs(text)
+    assert Concealer(off=True).beginning(text, most) == text[:most]
+
+
+@pytest.mark.parametrize("most", [1, 3, 20, 400])
+def test_a_number_that_goes_on_behind_the_beginning_is_hidden(most):
+    assert sum(char.isdigit() for char in CONCEALER.beginning("1 " * 1000, most)) < 7

@@ -71,7 +71,9 @@ def decision(body, **more):
         ({}, {"mode": "allowlist"}, "suppressed", "mode allowlist: +128…75 is not on the allowlist", ["addPhone"]),
         ({}, {"mode": "shadow"}, "suppressed", "mode shadow: +128…75 would have been called in campaign welcome", ["addPhone"]),
         ({"type": "lead.updated"}, {}, "ignored", "no rule is for lead.updated from crm", []),
-        ({"phone": "12"}, {}, "failed", "'…' cannot be read as a phone number", []),
+        ({"phone": "12"}, {}, "failed", "'…' cannot be read as a phone number: correct it in the CRM, or set `region` on the source", []),
+        ({"phone": "+1202556201"}, {}, "failed", "'+120…01' cannot be read as a phone number: correct it in the CRM", []),
+        ({"phone": "12"}, {"regions": {"crm": "US"}}, "failed", "'…' cannot be read as a phone number of US: correct it in the CRM", []),
         ({"phone": ""}, {}, "waiting", "no phone number yet: contact.phone is empty", []),
     ],
 )

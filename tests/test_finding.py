@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bridge.errors import Unusable
 from bridge.filters import parse
 from bridge.finding import Finder
 from bridge.ledger import Ledger, NewEntry, Record, Retention, Search
@@ -63,7 +64,7 @@ def desk(redis):
 
 @pytest.mark.parametrize(
     "written",
-    ["+1 281 332 2575", "(281) 332-2575", "1.281.332.2575", "12813322575", "phone:+12813322575", 'phone:"281 332 2575"'],
+    ["+1 281 332 2575", "(281) 332-2575", "1.281.332.2575", "12813322575", "001 281 332 2575", "phone:+12813322575", 'phone:"281 332 2575"'],
 )
 def test_a_phone_number_in_any_spelling_of_a_country_that_a_source_is_from(desk, written):
     assert desk.found(written) == ["hubspot:1"]
@@ -101,6 +102,12 @@ def test_a_number_of_another_sources_country(desk):
         ("status:queued", ["amo:3", "hubspot:2", "hubspot:1"]),
         ("event:hubspot:1,amo:3", ["hubspot:1", "amo:3"]),
         ("event:hubspot:1 rule:stop", []),
+        ("event:hubspot:1 amo:3", []),
+        ("event:hubspot:1,amo:3 amo:3", ["amo:3"]),
+        ("name:alex,sam", ["hubspot:2", "hubspot:1"]),
+        ('name:"alex doe" name:"sam p"', ["hubspot:2", "hubspot:1"]),
+        ("name:alex,sam name:nobody", ["hubspot:2", "hubspot:1"]),
+        ("source:hubspot name:doe,иван", ["hubspot:1"]),
         ("event:hubspot:1 phone:+12813322575 status:queued since:1h", ["hubspot:1"]),
         ("since:1h", ["amo:3", "hubspot:2", "hubspot:1"]),
         ("until:1h", []),
@@ -111,6 +118,19 @@ def test_a_number_of_another_sources_country(desk):
 )
 def test_what_is_written_finds(desk, written, keys):
     assert desk.found(written) == keys
+
+
+def test_words_that_more_names_begin_with_than_are_looked_for_are_told(desk):
+    for number in range(41):
+        desk.accept(f"hubspot:m{number}", person=Contact(name=f"Ma{number:02}"))
+
+    assert [desk.finder.terms(parse(written, desk.now)).cut for written in ("name:ma", "ma", "name:ma0", "alex")] == [("ma",), ("ma",), (), ()]
+    assert len(desk.found("name:ma")) == 40
+
+
+def test_names_that_are_too_many_to_be_alternatives_are_refused(desk):
+    with pytest.raises(Unusable, match="fewer names"):
+        desk.found(" ".join(f'name:"a{number} b{number} c{number}"' for number in range(5)))
 
 
 def test_a_call_job_an_issue_and_a_reason(desk):

@@ -39,6 +39,13 @@ def test_without_one_it_is_learned(noted):
     assert silent(listening, NOW, shop=NOW - 4 * HOUR) == ["shop"]
 
 
+def test_on_a_weekend_it_is_what_it_was_when_the_week_ended(noted):
+    saturday = datetime(2026, 11, 28, 15, tzinfo=UTC)
+
+    assert silent(Listening(noted, {"shop": None}), saturday, shop=saturday - 16 * HOUR) == []
+    assert silent(Listening(noted, {"shop": None}), saturday, shop=saturday - 48 * HOUR) == ["shop"]
+
+
 def test_what_was_learned_is_good_for_a_while_and_then_learned_again(noted, redis):
     listening = Listening(noted, {"shop": None})
     assert silent(listening, NOW, shop=NOW - 4 * HOUR) == ["shop"]

@@ -165,18 +165,6 @@ def test_twice_is_once(signed):
     assert verdicts == [Verdict.TAKEN, Verdict.DUPLICATE]
 
 
-def test_all_of_them_are_looked_at_the_first_first(signed):
-    other = json.dumps({"event_id": "lead-8", "type": "lead.created", "phone": "+12813322576"}).encode()
-    forged = replace(signed.delivery(), body=b"{}")
-    for delivery in (signed.delivery(), forged, signed.delivery(other)):
-        signed.refuse(delivery, **WRONG)
-
-    done = signed.readmitting().readmit_all("crm")
-
-    assert [each.verdict for each in done] == [Verdict.TAKEN, Verdict.REFUSED, Verdict.TAKEN]
-    assert [each.verdict for each in signed.readmitting().readmit_all("crm")] == [Verdict.REFUSED]
-
-
 def test_what_is_foreseen_changes_nothing(signed):
     request = signed.refuse(signed.delivery(), **WRONG)
 

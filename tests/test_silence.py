@@ -39,8 +39,13 @@ def test_the_weekend_does_not_count():
     assert judge({"amocrm": friday_evening}, {"amocrm": THREE}, MONDAY + 3 * HOUR) != []
 
 
-def test_nobody_is_told_on_a_weekend():
-    assert judge({"amocrm": MONDAY - 10 * DAY}, {"amocrm": THREE}, MONDAY - HOUR) == []
+@pytest.mark.parametrize("now", [MONDAY - 2 * DAY, MONDAY - DAY - HOUR, MONDAY - HOUR])
+def test_a_weekend_changes_no_judgement(now):
+    silent, friday_evening, saturday = MONDAY - 10 * DAY, MONDAY - 2 * DAY - HOUR, MONDAY - 2 * DAY + HOUR
+
+    assert judge({"amocrm": silent}, {"amocrm": THREE}, now) == [Silence("amocrm", silent, THREE)]
+    assert judge({"amocrm": friday_evening}, {"amocrm": THREE}, now) == []
+    assert judge({"amocrm": saturday}, {"amocrm": THREE}, now) == []
 
 
 def test_a_source_that_never_delivered_is_not_silent_but_new():

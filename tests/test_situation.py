@@ -77,6 +77,7 @@ def test_when_all_is_well_there_is_nothing_to_look_at():
         ({"past_due": 1}, "bad", "past_due", "1 event is past due"),
         ({"past_due": 1200}, "bad", "past_due", "1,200 events are past due"),
         ({"alone": {"welcome": NOW - timedelta(hours=2)}}, "bad", "campaign", "The platform has not answered for campaign welcome for 2 h"),
+        ({"alone": {"welcome": NOW - timedelta(seconds=20)}}, "bad", "campaign", "The platform does not answer for campaign welcome; calls wait"),
         ({"issues": [ISSUE]}, "bad", "issues", "1 issue is open, with 4 failed events"),
         ({"issues": [ISSUE, replace(ISSUE, failed=1), replace(ISSUE, state=State.RESOLVED)]}, "bad", "issues", "2 issues are open, with 5 failed"),
         ({"samples": unknown(16)}, "doubtful", "unknown", "Of 3 calls it is not known whether they were made, the oldest for 16 min"),

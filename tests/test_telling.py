@@ -8,7 +8,7 @@ import pytest
 from bridge.deciding import Policy, said_no, weigh
 from bridge.model import OPERATOR, Contact, Entity, Entry, Event, Stage, Status, iso
 from bridge.rules import Rule
-from bridge.telling import Circumstances, Tone, tell
+from bridge.telling import Circumstances, Tone, tell, what_happened
 
 NOW = datetime(2026, 11, 23, 8, 40, tzinfo=UTC)
 EVENT = Event(
@@ -152,3 +152,20 @@ def test_whoever_was_called_for_something_else_is_not_called_uncalled():
 
 def test_somebody_who_was_forgotten_stays_so():
     assert "forgotten" in told(replace(called(), event=EVENT.forgotten())).text
+
+
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [("lead.created", "a lead was created"), ("order.deleted", "an order was deleted"), ("form.sent", "form.sent"), ("hello", "hello")],
+)
+def test_an_event_of_no_record_is_told_by_its_type(type_, text):
+    assert what_happened(replace(EVENT, type=type_, entity=None)) == text
+
+
+def test_a_call_for_something_else_that_was_cancelled_is_not_told_as_one_that_was_made():
+    instead = another("crm:e2", jobs=("5666",))
+    cancel = another("crm:e3", after=timedelta(minutes=6), cancels=({"id": "5666", "campaign": "welcome", "outcome": "cancelled"},))
+
+    text = told(entry("suppressed", "expired"), instead, cancel).text
+
+    assert text.endswith("there was a call, which was cancelled: call job 5666 in campaign welcome (crm:e2, 5 min after).")

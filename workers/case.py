@@ -115,7 +115,7 @@ class Case:
         """What follows when the last gate said no; None when another worker has the event now."""
         if isinstance(verdict, Lost):
             return None
-        return self.end(policy.after_gate(verdict, self.now()))
+        return self.end(policy.after_gate(verdict, self.now()), campaign=self.aim)
 
     def _note(self, what: str, at: datetime, started: float, told: tuple[str, str, int | None]) -> None:
         outcome, note, status = told
@@ -124,6 +124,13 @@ class Case:
         self.attempts.append(attempt)
         line = {"key": self.entry.key, "source": self.event.source, "type": self.event.type, "rule": self._rule, "tries": self.entry.tries}
         wide(_log, "attempt", {**line, **attempt.document()})
+
+    @property
+    def aim(self) -> str | None:
+        """The campaign that a request is bound to, else the one that the rule calls in: an event is found under it, called or not."""
+        rule = self.outlook.decision.rule if self.outlook else None
+        meant = rule.call.campaign if rule and rule.call else None
+        return self.entry.campaign if self.entry.request else meant
 
     @property
     def _rule(self) -> str | None:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from bridge.calls import call_request, phones_of
-from bridge.deciding import FOR_GOOD, OUTSIDE_HOURS, Outlook, weigh
+from bridge.deciding import FOR_GOOD, OUTSIDE_HOURS, Outlook, patience, weigh
 from bridge.errors import LookupFailed
 from bridge.ledger import Blocked, CallGate, Go, call_gate
 from bridge.ledger.layout import qualify
@@ -154,7 +154,8 @@ def _call(case: Case, command: CallCommand) -> Flow:
     if entry.request and phones_of(entry.request) != (wire(command.phone),):
         # What was decided just now, hours and allowlist included, was decided about another number than the one that is bound.
         return (yield from settle(case)) if entry.open else case.end(policy.renumbered())
-    command = replace(command, campaign=entry.campaign or command.campaign)
+    if entry.request:
+        command = replace(command, campaign=entry.campaign or command.campaign)
     if entry.was is Status.PARKED:
         refusal = yield from _probed(case, command.campaign)
         if refusal:
@@ -227,13 +228,13 @@ def _not_called(case: Case, outlook: Outlook) -> Flow:
     if case.entry.open:
         return (yield from settle(case))
     if _wants_phone(outlook):
-        return case.end(_without_phone(case, outlook), wants_phone=True)
+        return case.end(_without_phone(case, outlook), campaign=case.aim, wants_phone=True)
     if outlook.status is Status.WAITING and outlook.call:
         verdict = yield Outside(lambda: _foreseen(case, outlook))
         if isinstance(verdict, Blocked) and verdict.word in FOR_GOOD:
             return case.blocked(verdict)
     planned = outlook.at if outlook.reason.startswith(OUTSIDE_HOURS) else None
-    return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at), planned=planned)
+    return case.end(Ending(status=outlook.status, reason=outlook.reason, due=outlook.at), campaign=case.aim, planned=planned)
 
 
 def _foreseen(case: Case, outlook: Outlook) -> Go | Blocked:
@@ -245,7 +246,7 @@ def _foreseen(case: Case, outlook: Outlook) -> Go | Blocked:
 
 def _without_phone(case: Case, outlook: Outlook) -> Ending:
     """Somebody may still tell the number: the CRM when it is asked, or another event about the same record."""
-    rule = outlook.decision.rule
-    patience = rule.call.wait_for_phone if rule and rule.call else timedelta()
-    hope = case.prospect().can_look_up or any(not ref.startswith("phone:") for ref in case.event.refs)
-    return policy.without_phone(case.entry, outlook.reason, case.now(), patience if hope else timedelta())
+    prospect = case.prospect()
+    untried = case.source.manual.api_token and not prospect.can_look_up
+    advice = f"send contact.phone{', or configure an api_token so that it can be looked up' if untried else ''}"
+    return policy.without_phone(case.entry, outlook.reason, case.now(), patience(outlook.decision.rule, case.event, prospect), advice)

@@ -28,6 +28,11 @@ _UNKNOWN = (1, 2, 5, 10, 30, 60, 300, 900)
 _PARKED = (60, 120, 300, 600)
 _NO_PHONE = (30, 60, 120, 300, 900, 3600)
 _SUPPRESSED = frozenset({"unwanted", "stopped", "told", "cooled"})
+_TURNS = {
+    "paced": "its turn under the campaign's rate limit",
+    "held": "the platform asked to be sent nothing for a while; goes on then",
+    "silent": "the platform does not answer for this campaign; goes on when it does",
+}
 _CANCELLED = frozenset({"cancelledByUser", "canceled"})
 _TALKING = frozenset({"inProcess", "inProgress"})
 _WELL = frozenset({Outcome.MADE.value, "answered"})
@@ -138,10 +143,9 @@ def after_lookup(failed: LookupFailed, entry: Entry, now: datetime) -> Ending:
     return Ending(status=Status.WAITING, reason=f"{failed.message}; asked again", due=due, trouble=True)
 
 
-def without_phone(entry: Entry, reason: str, now: datetime, patience: timedelta) -> Ending:
-    """A person created before the number was typed: look again for as long as the rule has patience."""
+def without_phone(entry: Entry, reason: str, now: datetime, patience: timedelta, advice: str) -> Ending:
+    """A person created before the number was typed: look again for as long as the rule has patience. ``advice``: what to do where it has none."""
     if not patience:
-        advice = "send contact.phone, or configure an api_token so that it can be looked up"
         return Ending(status=Status.FAILED, reason=f"{reason}, and nobody is waited for to tell it: {advice}")
     until = (entry.since or now) + patience
     if now >= until:
@@ -215,8 +219,8 @@ def after_gate(verdict: Blocked, now: datetime) -> Ending:
     if verdict.word == "paused":
         reason = said_no(verdict.word, verdict.by, scope=verdict.scope)
         return Ending(status=Status.PARKED, reason=reason, due=now + PAUSED)
-    if verdict.word == "paced":
-        return Ending(status=Status.WAITING, reason="its turn under the campaign's rate limit", due=verdict.at)
+    if verdict.word in _TURNS:
+        return Ending(status=Status.WAITING, reason=_TURNS[verdict.word], due=verdict.at)
     reason = f"another event of the same person is running: {verdict.by}"
     return Ending(status=Status.WAITING, reason=reason, due=now + BUSY)
 

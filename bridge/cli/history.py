@@ -11,6 +11,7 @@ import click
 from bridge.cli.looking import named
 from bridge.cli.options import NOTHING_MATCHED, config_option, examples, json_option, opened
 from bridge.cli.tables import out, shown, table, when
+from bridge.concealing import Concealer
 from bridge.ledger import Act, Audit
 from bridge.ledger.audit import KEPT
 from bridge.model import iso
@@ -40,7 +41,7 @@ def history(by: str | None, of: str | None, limit: int, config_path: str | None,
     elif acts:
         made = table("when (UTC)", "who", "what", "to what", "note")
         for act in acts:
-            made.add_row(when(act.at), shown(act.by), shown(act.what), shown(", ".join(_targets(act))), shown(act.note))
+            made.add_row(when(act.at), shown(act.by), shown(act.what), shown(", ".join(_targets(act))), shown(Concealer().theirs(act.note)))
         out().print(made)
     else:
         click.echo("Nobody did anything of the kind.", err=True)
@@ -83,4 +84,4 @@ def _targets(act: Act) -> list[str]:
 
 
 def _row(act: Act) -> dict[str, object]:
-    return {"at": iso(act.at), "by": act.by, "what": act.what, "targets": _targets(act), "note": act.note}
+    return {"at": iso(act.at), "by": act.by, "what": act.what, "targets": _targets(act), "note": Concealer().theirs(act.note)}

@@ -66,10 +66,12 @@ def _page(services: Services, sought: Filter, limit: int, after: Cursor | None, 
     if as_json:
         items = [services.explainer.entry(entry) for entry in found.entries]
         told = {"items": items, "next": str(found.next) if found.next else None, "understood": found.understood}
+        _say_what_was_not_looked_for(found.incomplete)
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return len(items)
     console = out()
     _say_what_was_understood(sought, found.understood)
+    _say_what_was_not_looked_for(found.incomplete)
     show_events(console, found.entries)
     if found.next:
         more = f"\nThere are more: --after {shlex.quote(str(found.next))} goes on, --limit shows more at once, --all shows all."
@@ -84,6 +86,8 @@ def _all(services: Services, sought: Filter, after: Cursor | None, *, as_json: b
     console, shown = out(), 0
     for page, found in zip(count(), pages(services.finder, sought, _PAGE, after), strict=False):
         shown += len(found.page.entries)
+        if not page:
+            _say_what_was_not_looked_for(found.sought.incomplete)
         if as_json:
             for entry in found.page.entries:
                 click.echo(json.dumps(services.explainer.entry(entry), ensure_ascii=False))
@@ -100,6 +104,11 @@ def _say_what_was_understood(sought: Filter, understood: str) -> None:
     """To standard error: a table in a file holds nothing else."""
     if sought.text and understood:
         click.echo(f"'{sought.text}' was taken for {understood}", err=True)
+
+
+def _say_what_was_not_looked_for(incomplete: str) -> None:
+    if incomplete:
+        click.echo(f"note: {incomplete}", err=True)
 
 
 def _say_that_nothing_matched(services: Services, sought: Filter, after: Cursor | None) -> None:

@@ -18,26 +18,27 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found, and where more begin; None when there are no more."""
+    """What was found, and where more begin; None when there are no more. ``incomplete``: what was not looked for."""
 
     entries: tuple[Entry, ...]
     next: Cursor | None
     understood: str
+    incomplete: str = ""
 
 
 def look(finder: Finder, sought: Filter, limit: int, after: Cursor | None = None) -> Looked:
     """The newest so many. A page that gave up early is gone on from, however far back that leads."""
     entries: list[Entry] = []
-    understood = ""
+    understood = incomplete = ""
     with busy("looking …"):
         while True:
             found = finder.page(sought, after, limit - len(entries))
             entries += found.page.entries
-            after, understood = found.page.next, found.understood
+            after, understood, incomplete = found.page.next, found.understood, found.sought.incomplete
             if after is None or len(entries) >= limit:
                 break
         more = after if after and any(page.page.entries for page in pages(finder, sought, 1, after)) else None
-    return Looked(tuple(entries), more, understood)
+    return Looked(tuple(entries), more, understood, incomplete)
 
 
 def pages(finder: Finder, sought: Filter, size: int, after: Cursor | None = None) -> Iterator[Found]:

@@ -35,11 +35,12 @@ def replay() -> None:
         "replay plan status:failed since:7d",
         "replay plan --status failed --source hubspot --since 2026-11-21",
         "replay plan --issue 0123456789ab --status failed --json",
-        "replay plan --replay 261124-090000-4f2a --status failed",
+        "replay plan --failed-in 261124-090000-4f2a",
     )
 )
 @click.argument("words", nargs=-1)
 @filter_options
+@click.option("--failed-in", metavar="ID", help="What failed in this replay, or could not be replayed in it; in the same way, and nothing else.")
 @click.option(
     "--mode",
     type=click.Choice([Mode.RULES.value, Mode.REQUEST.value]),
@@ -50,14 +51,17 @@ def replay() -> None:
 @by_option
 @config_option
 @json_option
-def plan(words: tuple[str, ...], *, mode: str, by: str, config_path: str | None, as_json: bool, **wanted: Any) -> None:
+def plan(words: tuple[str, ...], *, failed_in: str | None, mode: str, by: str, config_path: str | None, as_json: bool, **wanted: Any) -> None:
     """Count what a replay of these events would do; nothing is replayed yet.
 
     WORDS and options choose events as in `callbridge events list`; what comes in later is not among them. A filter that means every event is
     refused with exit 2. Exit 3 when nothing matches.
     """
-    services = opened(config_path)
-    made = services.planning.plan(asked(words, wanted, services.clock()), by, Mode(mode))
+    services = opened(config_path) if failed_in is None else _knowing(config_path, failed_in)
+    sought = asked(words, wanted, services.clock())
+    if failed_in is not None and not sought.is_empty:
+        raise click.UsageError("--failed-in says which events: leave out the others")
+    made = services.planning.plan(sought, by, Mode(mode)) if failed_in is None else services.planning.of_failed(failed_in, by)
     progress = counted(services, made.id)
     if not progress.plan.total:
         services.planning.cancel(made.id, by)
@@ -246,7 +250,9 @@ def _print(progress: Progress) -> None:
 def _show_counts(progress: Progress) -> None:
     """What would come of the events, those first that would be put in."""
     console, plan = out(), progress.plan
-    console.print(f"{shown(plan.name) or 'Plan'} {plan.id}: {Concealer().theirs(plan.written)}, {_events(plan.total)}", soft_wrap=True)
+    console.print(
+        f"{shown(Concealer().theirs(plan.name)) or 'Plan'} {plan.id}: {Concealer().theirs(plan.written)}, {_events(plan.total)}", soft_wrap=True
+    )
     if plan.understood:
         console.print(f"taken for {plan.understood}", style=DIM)
     made = table("events", "what would come of them")
@@ -268,8 +274,8 @@ def _show_end(progress: Progress) -> None:
     for word, causes in (("passed over", progress.skipped), ("could not be replayed", progress.failed)):
         for cause, count in causes.items():
             console.print(f"  {count:,} {word}: {shown(cause)}", style=DIM, soft_wrap=True)
-    if plan.standing.get(Status.FAILED):
-        console.print(f"`callbridge replay plan --replay {plan.id} --status failed` plans those again.", soft_wrap=True)
+    if plan.standing.get(Status.FAILED) or (plan.failed and plan.state.ended):
+        console.print(f"`callbridge replay plan --failed-in {plan.id}` plans what failed again.", soft_wrap=True)
 
 
 def _events(number: int) -> str:
@@ -280,6 +286,6 @@ def _listed(plans: list[Plan]) -> Any:
     made = table("id", "state", "events", "put in", "by", "planned (UTC)", "name, and filter")
     for plan in plans:
         name = f"{shown(plan.name)}\n" if plan.name else ""
-        about = f"{name}{Concealer().theirs(shown(plan.written))}"
+        about = Concealer().theirs(f"{name}{shown(plan.written)}")
         made.add_row(plan.id, plan.state.value, f"{plan.total:,}", f"{plan.replayed:,}", shown(plan.by), when(plan.created), about)
     return made

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from bridge.calls import LARGEST_PAGE
+from bridge.cells import shielded
 from bridge.cli.options import CAMPAIGN, NOTHING_MATCHED, by_option, config_option, examples, json_option, known, loaded, opened
 from bridge.cli.platform import MOST_PAGES, Report, at_platform, until_now
 from bridge.cli.tables import busy, out, shown, table, when
@@ -143,8 +144,13 @@ def _csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
     written = StringIO()
     writer = csv.DictWriter(written, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**row, "data": json.dumps(row["data"], ensure_ascii=False) if row["data"] else ""} for row in rows)
+    writer.writerows({**_shielded(row), "data": json.dumps(row["data"], ensure_ascii=False) if row["data"] else ""} for row in rows)
     return written.getvalue()
+
+
+def _shielded(row: Row) -> Row:
+    """What a script of the platform noted may be what the person said to it. A number's + is none of its own."""
+    return {name: shielded(value) if isinstance(value, str) and name != "phone" else value for name, value in row.items()}
 
 
 def _show(rows: Sequence[Row], columns: Sequence[str]) -> None:

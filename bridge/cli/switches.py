@@ -9,6 +9,7 @@ import click
 
 from bridge.cli.options import CAMPAIGN, NOTHING_MATCHED, SOURCE, by_option, config_option, examples, json_option, known, opened
 from bridge.cli.tables import busy, out, shown, table, when
+from bridge.concealing import Concealer
 from bridge.config import Config
 from bridge.ledger import Pause, Search, Wanted
 from bridge.ledger.switches import EVERYTHING
@@ -88,7 +89,7 @@ def _show(services: Services, *, as_json: bool) -> int:
     elif paused:
         made = table("paused", "by", "since (UTC)", "note", "parked")
         for pause, parked in paused:
-            made.add_row(told_scope(pause.scope), shown(pause.by), when(pause.at), shown(pause.note), str(parked))
+            made.add_row(told_scope(pause.scope), shown(pause.by), when(pause.at), shown(Concealer().theirs(pause.note)), str(parked))
         out().print(made)
     else:
         click.echo("Nothing is paused.", err=True)
@@ -96,7 +97,7 @@ def _show(services: Services, *, as_json: bool) -> int:
 
 
 def _row(pause: Pause, parked: int) -> dict[str, Any]:
-    return {"scope": pause.scope, "by": pause.by, "since": iso(pause.at), "note": pause.note, "parked": parked}
+    return {"scope": pause.scope, "by": pause.by, "since": iso(pause.at), "note": Concealer().theirs(pause.note), "parked": parked}
 
 
 def _scope(config: Config, campaign: str | None, source: str | None) -> str:

@@ -15,7 +15,7 @@ from bridge.ledger.store import available
 from bridge.model import from_ms, to_ms
 
 TOO_OLD = timedelta(seconds=30)
-"""Nobody waits longer for an answer, and what somebody wanted done half an hour ago must not be done now."""
+"""Nobody waits longer for an answer, and what somebody wanted done a minute ago must not be done now."""
 
 _ANSWERED_FOR = timedelta(minutes=10)
 _NONE_YET = ""

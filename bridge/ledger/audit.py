@@ -1,6 +1,7 @@
 """Who did what: written when it is done, never changed."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ _CHUNK = 500
 LOOKS = 5000
 """The most acts that one page looks at."""
 
+_PLACE = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
@@ -35,7 +38,7 @@ class Act:
 
 
 class Audit:
-    """Raises ``LedgerUnavailable`` when Redis does not take it: then what was to be written down must not be done."""
+    """Raises ``LedgerUnavailable`` when Redis does not take it: what is written down before it is done must not be done then."""
 
     def __init__(self, redis: Redis, retention: Retention, looks: int = LOOKS) -> None:
         self._redis = redis
@@ -91,6 +94,13 @@ class Audit:
                 pipeline.lrange(layout.audit(target), 0, -1)
             rows = {row for found in (pipeline.execute() if targets else []) for row in found}
         return sorted((_read(row) for row in rows), key=lambda act: act.at, reverse=True)
+
+
+def place(text: str) -> str:
+    """Where :meth:`Audit.page` goes on, if it is such a place. Raises ``ValueError`` when it is none."""
+    if not _PLACE.fullmatch(text):
+        raise ValueError("this is no place in the history")
+    return text
 
 
 def _read(written: str) -> Act:

@@ -4,9 +4,9 @@ All keys begin with ``callbridge:`` and a layout number, so that an old and a ne
 Redis: a change that an older version would misread gets a new number and a migration.
 
     event:<key>              hash    one event: status, reason, document, decision, request, attempts, lease
-    seen:<claim>             string  what stops redeliveries: the key of the event that was first; lives for retention.dedup, longer
-                                     than an ignored event, or for the event's own window. The claim is the event's key, but for
-                                     the time of receipt that tells events with a window apart
+    seen:<claim>             string  what stops redeliveries: the key of the event that was first, empty where the claim is its key; lives
+                                     for retention.dedup, longer than an ignored event, or for the event's own window. The claim is the
+                                     event's key, but for the time of receipt that tells events with a window apart
     delivery:<id>            string  one HTTP request as received, secrets removed: what a replay starts from; packed
     due:first, due:normal,
     due:last                 zset    every unfinished event, scored by when somebody must look at it next (ms)
@@ -64,6 +64,7 @@ Redis: a change that an older version would misread gets a new number and a migr
     plan:<id>:taken          hash    what those counted so far would do to the others: facts told, numbers called, stop marks; only while it is
                                      counted
     plan:<id>:causes         hash    skipped|<cause> and failed|<cause> → how many events
+    plan:<id>:failed         zset    the events that could not be replayed, by when they were accepted (ms)
     plan:<id>:history        list    who did what to it, and when (JSON)
     plan:<id>:worker         string  who looks after it now
 
@@ -92,7 +93,7 @@ An event's hash, by field:
     duplicates               how many redeliveries were turned away
     terms                    what it is found by (JSON)
     ended                    when it was finished (ms)
-    packed                   document, attempts, request, trace and cancels of a finished event, in place of their own fields
+    packed                   of a finished event, in place of their own fields: document, fact, attempts, request, trace, jobs, cancels
     replay                   the replay of many that had it decided again last
 """
 

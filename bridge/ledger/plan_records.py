@@ -13,8 +13,8 @@ from bridge.ledger.records import CallGate, Mark, mark_arguments
 from bridge.ledger.search import Wanted
 from bridge.model import Entry, Event, Status, from_ms, iso, to_ms
 
-EXAMPLES = 3
-"""Kept of each kind."""
+EXAMPLES = 20
+"""Kept of each kind: as many as are shown, should all events be of one."""
 
 
 class State(StrEnum):

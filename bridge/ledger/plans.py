@@ -76,10 +76,12 @@ class Plans:
         return read_plan(plan_id, row, history) if "told" in row else None
 
     def all(self, most: int = 50, before: str = "") -> list[Plan]:
-        """The newest first; ``before``: only those behind this one in the list."""
+        """The newest first; ``before``: only those behind this one in the list. Raises ``ValueError`` when it is not in it."""
         with available():
-            place = self._redis.zrevrank(layout.PLANS, before) if before else None
-            start = 0 if place is None else int(str(place)) + 1
+            place = self._redis.zrevrank(layout.PLANS, before) if before else -1
+            if place is None:
+                raise ValueError("this is no place in the list of replays")
+            start = int(str(place)) + 1
             found: Any = self._redis.zrevrange(layout.PLANS, start, start + most - 1)
         plans = [(plan_id, self.one(plan_id)) for plan_id in map(str, found)]
         gone = [plan_id for plan_id, plan in plans if plan is None]
@@ -149,9 +151,9 @@ class Plans:
         """What was only needed to count it is forgotten."""
         self._drop(plan_id, "taken")
 
-    def passed(self, part: Part, word: str, cause: str, now: datetime) -> str:
+    def passed(self, part: Part, key: str, word: str, cause: str, now: datetime) -> str:
         """An event that is passed over: ``skipped``, or ``failed`` where it could not be replayed. Empty, or why it is not its turn."""
-        return str(self._run("plan_pass", now, part.plan, part.place, word, cause))
+        return str(self._run("plan_pass", now, part.plan, part.place, word, cause, key))
 
     def note(self, plan_id: str, **fields: str | float) -> None:
         """What only says how it goes."""

@@ -17,7 +17,7 @@ from bridge.terms import cause, cause_term, issue_of, terms_of
 
 ATTEMPTS_KEPT = 20
 
-PACKED = ("document", "attempts", "request", "trace", "cancels")
+PACKED = ("document", "fact", "attempts", "request", "trace", "jobs", "cancels")
 """What only those who look at an event read. When it is finished they stand together in one field, ``packed``."""
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=list)
@@ -174,8 +174,9 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paused, paced, probe, unsure), ``by`` which event is
-    the cause; where somebody paused it, ``by`` says who, when and why (JSON), and ``scope`` what.
+    """Not now, or not at all: ``word`` says why (busy, unwanted, stopped, told, cooled, paused, paced, held, silent, probe, unsure), ``by`` which
+    event is the cause; where somebody paused it, ``by`` says who, when and why (JSON), and ``scope`` what. ``at``: when its turn
+    comes (paced, held, silent), or when the number was called (cooled).
     """
 
     word: str
@@ -222,9 +223,10 @@ class Record:
 
     @property
     def gone(self) -> list[str]:
-        """The fields that this record takes away; those that it packs among them."""
+        """The fields that this record takes away, but for those that it packs."""
         owed = ["open", "asked", "tried"] if self.settled else []
-        return ["crashes", *owed, *([] if self.trouble else ["since"]), *(PACKED if self.status.finished else ())]
+        over = ["held", "was"] if self.status.finished else []
+        return ["crashes", *owed, *([] if self.trouble else ["since"]), *over]
 
 
 def read_entry(key: str, row: Mapping[str, str], was: Status | None = None) -> Entry:
@@ -323,8 +325,7 @@ def attempts_counted(records: Sequence[Record]) -> dict[str, int]:
 
 def new_fields(new: NewEntry, before: Mapping[str, str] | None = None) -> list[str | bytes]:
     """The hash of a new event, as Redis takes it; ``before``: what was packed of it when it was finished last."""
-    return _flat(
-        new.status,
+    fields = _present(
         {
             **(before or {}),
             "status": new.status,
@@ -333,33 +334,35 @@ def new_fields(new: NewEntry, before: Mapping[str, str] | None = None) -> list[s
             "rule": new.rule,
             "trace": written(new.trace),
             "replay": new.replay,
-        },
+        }
     )
+    return _flat(fields, [name for name in PACKED if name in fields] if new.status.finished else ())
 
 
 def begin_fields(beginning: Beginning) -> list[str | bytes]:
     """What is noted before a request goes out: from here on an answer is owed, and every retry sends these bytes."""
     return _flat(
-        Status.RUNNING,
-        {
-            **(_told(beginning.entry.event) if beginning.learned else {}),
-            "rule": beginning.rule,
-            "trace": written(beginning.trace) if beginning.trace and beginning.trace != beginning.entry.trace else None,
-            "request": _request(beginning.request),
-            "open": "1" if beginning.call else None,
-            "campaign": beginning.call.campaign if beginning.call else None,
-            "cancels": written(beginning.cancels) if beginning.cancels is not None else None,
-        },
+        _present(
+            {
+                **(_told(beginning.entry.event) if beginning.learned else {}),
+                "rule": beginning.rule,
+                "trace": written(beginning.trace) if beginning.trace and beginning.trace != beginning.entry.trace else None,
+                "request": _request(beginning.request),
+                "open": "1" if beginning.call else None,
+                "campaign": beginning.call.campaign if beginning.call else None,
+                "cancels": written(beginning.cancels) if beginning.cancels is not None else None,
+            }
+        )
     )
 
 
-def record_fields(record: Record) -> list[str | bytes]:
-    """What an attempt leaves behind."""
+def record_fields(record: Record) -> tuple[list[str | bytes], list[str]]:
+    """What an attempt leaves behind, and the fields that are to go: what was packed is not kept twice, and what was not stays as it is."""
     entry = record.entry
     attempts = (*entry.attempts, *(attempt.document() for attempt in record.attempts))[-ATTEMPTS_KEPT:]
-    trace, cancels = record.trace or entry.trace, entry.cancels if record.cancels is None else record.cancels
-    return _flat(
-        record.status,
+    trace, jobs = record.trace or entry.trace, entry.jobs if record.jobs is None else record.jobs
+    cancels = entry.cancels if record.cancels is None else record.cancels
+    fields = _present(
         {
             "status": record.status,
             "reason": record.reason,
@@ -368,12 +371,14 @@ def record_fields(record: Record) -> list[str | bytes]:
             "trace": written(trace) if trace else None,
             "attempts": written(attempts),
             "request": _request(entry.request) if record.status.finished else None,
-            "jobs": written(record.jobs) if record.jobs is not None else None,
+            "jobs": written(jobs) if jobs else None,
             "campaign": record.campaign,
             "cancels": written(cancels) if cancels else None,
             "planned": str(to_ms(record.planned)) if record.planned else None,
-        },
+        }
     )
+    packed = [name for name in PACKED if name in fields] if record.status.finished else []
+    return _flat(fields, packed), [*record.gone, *packed]
 
 
 def _request(request: HttpRequest | None) -> str | None:
@@ -422,15 +427,16 @@ def written(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def _flat(status: Status, fields: Mapping[str, str | None]) -> list[str | bytes]:
-    """Field, value …; packed where the event is finished."""
-    there = {name: str(value) for name, value in fields.items() if value is not None}
-    kept: list[str | bytes] = [text for name, value in there.items() if not (status.finished and name in PACKED) for text in (name, value)]
-    if status.finished:
-        kept += ["packed", pack("\n".join(f"{name} {there[name]}" for name in PACKED if name in there))]
-    return kept
+def _present(fields: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in fields.items() if value is not None}
+
+
+def _flat(fields: Mapping[str, str], packed: Sequence[str] = ()) -> list[str | bytes]:
+    """Field, value …, and these of them packed."""
+    kept: list[str | bytes] = [text for name, value in fields.items() if name not in packed for text in (name, value)]
+    return [*kept, "packed", pack("\n".join(f"{name} {fields[name]}" for name in packed))] if packed else kept
 
 
 def unpacked(packed: str) -> dict[str, str]:
-    """The fields that were packed together. They are JSON in ASCII, so none has a line's end in it."""
+    """The fields that were packed together. They are JSON in ASCII, or keys, so none has a line's end in it."""
     return dict(line.split(" ", 1) for line in unpack(packed).split("\n"))

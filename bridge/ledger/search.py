@@ -16,7 +16,7 @@ from bridge.model import Entry, Status, from_ms, to_ms
 LOOKS = 5000
 """The most events that one page looks at: some 10 ms of Redis. A page that ends there says how far back it looked."""
 
-_BEGUN = 40
+BEGUN = 40
 """How many words that begin alike are looked for."""
 
 _ANY_TIME = 4102444800000  # the year 2100
@@ -102,9 +102,9 @@ class Search:
             return tuple(f"by:source:{source}" for source in sorted(map(str, self._redis.hkeys(layout.SOURCES))))
 
     def words(self, begun: str) -> tuple[str, ...]:
-        """The known words that begin so."""
+        """The known words that begin so: the first :data:`BEGUN` of them, and one more where there are more."""
         with available():
-            return tuple(map(str, self._redis.zrangebylex(layout.WORDS, f"[{begun}", f"[{begun}\U0010ffff", 0, _BEGUN)))
+            return tuple(map(str, self._redis.zrangebylex(layout.WORDS, f"[{begun}", f"[{begun}\U0010ffff", 0, BEGUN + 1)))
 
     def causes(self, says: str) -> tuple[str, ...]:
         """The kinds of reasons that hold these words."""

@@ -399,11 +399,12 @@ class Ledger:
         }
 
     def _recorded(self, record: Record, texts: Texts) -> dict[str, Any]:
+        fields, gone = record_fields(record)
         return {
             "key": record.entry.key,
             "refs": qualified(record.entry.event),
-            "entry": texts.put(*record_fields(record)),
-            "gone": record.gone,
+            "entry": texts.put(*fields),
+            "gone": gone,
             "trouble": record.trouble,
             "due": to_ms(record.due) if record.due else False,
             "ttl": False if record.due else self.retention.of(record.status),
@@ -435,7 +436,7 @@ def _word(word: str, by: str = "", at: str = "") -> Go | Lost | Blocked:
         return Go()
     if word == "lost":
         return Lost()
-    if word == "paced":
+    if word in {"paced", "held", "silent"}:
         return Blocked(word, at=from_ms(float(by)))
     if word == "paused":
         return Blocked(word, by=at, scope=by)

@@ -11,7 +11,7 @@ RETRY_AFTER = 5
 
 _MESSAGES = {
     400: "the request did not come whole, or cannot be read: send it again",
-    404: "there is nothing at this path; webhooks go to /webhooks/<source>",
+    404: "there is nothing at this path; webhooks go to /webhooks/<source>, and /api/v1/openapi.json describes the API",
     405: "this path does not take that method; see the Allow header",
 }
 

@@ -38,6 +38,22 @@ def test_a_part_keeps_itself_fresh_without_taking_focus_scroll_or_what_was_opene
     assert gallery.locator("#going-on progress").get_attribute("value") == str(shown(gallery))
 
 
+def test_what_has_not_changed_is_left_as_it_is(hasty):
+    html, asked = hasty.content(), []
+    hasty.route("**/ops/gallery", lambda route: (asked.append(1), route.fulfill(body=html, content_type="text/html")))
+
+    def wait_for_more(looks):
+        wanted = len(asked) + looks
+        while len(asked) < wanted:
+            hasty.wait_for_timeout(50)
+
+    wait_for_more(2)
+    hasty.evaluate("document.querySelector('#inside').marked = true")
+    wait_for_more(3)
+
+    assert hasty.evaluate("document.querySelector('#inside').marked") is True
+
+
 def test_it_rests_while_nobody_looks(gallery, bridge):
     expect(gallery.locator("#asked")).not_to_have_text(str(shown(gallery)))
     gallery.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")

@@ -75,6 +75,21 @@ def test_what_was_exported_can_be_imported(configured):
     assert next(iter(csv.DictReader(StringIO(configured.run("do-not-call", "export").out)))).keys() == before[0].keys()
 
 
+@pytest.mark.parametrize("note", ['=HYPERLINK("https://evil.example","?")', "+1+1", "@SUM(A1)", "-2", "'=1", "'quoted'", "by letter"])
+def test_an_exported_note_is_no_formula_and_comes_back_as_it_was(configured, note):
+    configured.run("do-not-call", "add", "+12813322575", "--note", note, "--source", note)
+
+    configured.run("do-not-call", "export", "list.csv")
+    (row,) = csv.DictReader(StringIO(configured.run("do-not-call", "export").out))
+    configured.run("do-not-call", "remove", "+12813322575")
+    configured.run("do-not-call", "import", "list.csv")
+    (entry,) = configured.run("do-not-call", "list", "--json").document
+
+    assert row["note"][0] not in "=+-@"
+    assert row["source"] == row["note"]
+    assert (entry["note"], entry["source"]) == (note, note)
+
+
 BAD = "Phone, campaign\n+12813322575,\nnonsense,\n+12813322576,nowhere\n"
 
 

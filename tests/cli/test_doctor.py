@@ -83,8 +83,8 @@ def test_what_is_paused_parked_and_failed_is_named_with_the_way_out(bridge):
     assert told["all calling"].startswith("paused by Anna since 2")
     assert told["all calling"].endswith("UTC (a wrong list); `callbridge resume` lets it go on")
     assert told["campaign welcome"].endswith("UTC; `callbridge resume --campaign welcome` lets it go on")
-    assert told["events"] == "1 are parked: `callbridge events list status:parked` says by what"
-    assert told["issues"] == "1 open, with 1 failed events: see `callbridge issues list`"
+    assert told["events"] == "1 is parked: `callbridge events list status:parked` says by what"
+    assert told["issues"] == "1 open, with 1 failed event: see `callbridge issues list`"
 
 
 def test_who_has_resolved_an_issue_hears_no_more_of_it(bridge):

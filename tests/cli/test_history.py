@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 def done(bridge):
     bridge.receive()
-    bridge.run("pause", "--by", "Anna", "--note", "a wrong list")
+    bridge.run("pause", "--by", "Anna", "--note", "a wrong list; ring 281 332 2575")
     bridge.run("resume", "--by", "Ben")
     bridge.run("do-not-call", "add", "+12813322575", "--by", "Anna", "--note", "by letter")
     bridge.run("do-not-call", "remove", "+12813322575", "--by", "Ben")
@@ -29,7 +29,7 @@ def test_the_newest_is_first_and_no_number_is_whole(done):
     ]
     assert told.document["items"][0]["targets"] == ["phone:+128…75"]
     assert "a wrong list" in for_people.out
-    assert "2813322575" not in told.out + for_people.out
+    assert "2813322575" not in (told.out + for_people.out).replace(" ", "")
 
 
 def test_it_can_be_that_of_one_person(done):

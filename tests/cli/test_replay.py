@@ -93,7 +93,10 @@ def test_it_runs_and_is_watched_to_its_end_and_what_failed_is_exit_code_1(many, 
     assert told.code == 1
     assert "finished: 3 put in, 0 passed over, 0 could not be replayed, 0 left" in told.out
     assert "of those put in: 2 done, 1 failed" in told.out
-    assert f"callbridge replay plan --replay {plan_id} --status failed" in told.out
+    assert f"callbridge replay plan --failed-in {plan_id}" in told.out
+    assert many.run("replay", "plan", "--failed-in", plan_id, "--json").document["events"] == 1
+    assert many.run("replay", "plan", "--failed-in", plan_id, "status:failed").code == 2
+    assert many.run("replay", "plan", "--failed-in", "nothing").code == 3
     assert many.run("replay", "plan", "--replay", plan_id, "--status", "failed", "--json").document["events"] == 1
     assert [(change["state"], change["by"]) for change in many.run("replay", "show", plan_id, "--json").document["history"]] == [
         ("counting", many.run("replay", "list", "--json").document["items"][1]["by"]),

@@ -286,8 +286,8 @@ def test_nobody_goes_while_the_campaign_is_held_whoever_had_a_turn(desk):
     desk.record(one, Status.WAITING, wait=15, hold=("campaign:welcome", until))
     desk.later(seconds=5)
 
-    assert desk.call(two, phone="+2", pace_ms=1000.0) == Blocked("paced", at=until)
-    assert desk.call(three, phone="+3", pace_ms=1000.0) == Blocked("paced", at=until + timedelta(seconds=1))
+    assert desk.call(two, phone="+2", pace_ms=1000.0) == Blocked("held", at=until)
+    assert desk.call(three, phone="+3", pace_ms=1000.0) == Blocked("held", at=until + timedelta(seconds=1))
 
 
 def test_a_crms_rate_is_shared_by_all_who_ask(desk):

@@ -65,6 +65,16 @@ def test_a_replayed_event_knows_what_was_tried_and_its_request_only_where_that_i
     assert "packed" not in desk.redis.hkeys("callbridge:1:event:e1")
 
 
+def test_a_request_that_the_last_worker_does_not_know_is_not_lost(desk):
+    desk.accept("e1")
+    (entry,) = desk.claim()
+    desk.call(entry)
+
+    desk.record(entry, Status.DONE, jobs=("7",))  # as it was claimed, before there was a request
+
+    assert desk.entry("e1").request is not None
+
+
 def test_an_event_that_is_ignored_keeps_its_document(desk):
     desk.accept("e1", status=Status.IGNORED, trace=("no rule",))
 

@@ -1,10 +1,15 @@
 """Finding events by what leads to them."""
 
+import locale
+import shutil
+import subprocess
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis import Redis
 
 from bridge.ledger import Cursor, NewEntry, Search, Wanted
 from bridge.model import Contact, Status
@@ -187,3 +192,51 @@ def test_whatever_happens_every_event_is_in_the_index_of_its_status_and_of_its_t
         entry = desk.entry(name.removeprefix("callbridge:1:event:"))
         expected |= {(f"callbridge:1:by:{term}", entry.key) for term in desk.terms(entry) if not desk.is_between(term, entry.key)}
     assert indexed == expected
+
+
+def _languages():
+    """Locales of this machine that sort ``a`` before ``B``."""
+    known = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.split() if shutil.which("locale") else []
+    before = locale.setlocale(locale.LC_COLLATE)
+    try:
+        for name in [*known, "en_US.UTF-8"]:
+            with suppress(locale.Error):
+                locale.setlocale(locale.LC_COLLATE, name)
+                if locale.strcoll("a", "B") < 0:
+                    yield name
+    finally:
+        locale.setlocale(locale.LC_COLLATE, before)
+
+
+def test_pages_hold_every_event_once_whatever_language_the_server_was_started_in(start_redis, make_desk):
+    language = next(_languages(), None)
+    if language is None:
+        pytest.skip("this machine knows no language that sorts otherwise than bytes")
+    with Redis.from_url(start_redis(locale_collate=language), decode_responses=True) as redis:
+        keys = ["a", "B", "c", "D", "e:1", "e1", "F"]
+        make_desk(redis).accept(*keys)
+
+        for size in (1, 2, 3):
+            assert everything(Search(redis), size=size) == sorted(keys, reverse=True)
+
+
+def test_what_shares_a_ref_is_found_beside_the_call_job_of_the_same_number_whenever_it_was_touched(desk, search):
+    desk.accept("e1", refs=("lead:5665",))
+    desk.accept("e2", refs=("lead:7",))
+    first, second = sorted(desk.claim(), key=lambda entry: entry.key)
+    desk.record(second, jobs=("5665",))
+    desk.later(hours=2)
+    desk.record(first)
+
+    wanted = Wanted(groups=(("by:job:5665", "ref:crm/lead:5665"),), until=desk.now - timedelta(hours=1))
+    assert sorted(everything(search, wanted)) == ["e1", "e2"]
+
+
+def test_an_event_is_on_a_page_once_though_its_refs_were_touched_at_different_times(desk, search):
+    desk.accept("e1", refs=("lead:1", "contact:1"), status=Status.IGNORED)
+    desk.later(minutes=1)
+    desk.accept("e2", refs=("lead:1",))
+    desk.later(minutes=1)
+    desk.replay("e1")  # as it reads today it is about the lead alone
+
+    assert everything(search, Wanted(groups=(("ref:crm/lead:1", "ref:crm/contact:1"),)), size=10) == ["e1", "e2"]

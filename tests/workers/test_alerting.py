@@ -158,7 +158,7 @@ def test_a_new_issue_is_told_once_signed_and_with_a_link(alerting, receiver):
     (issue,) = Issues(b.world.ledger.redis).all()
     assert (event.type, event.id) == ("issue.opened", receiver.ids[0])
     assert event.fields["url"] == f"{PUBLIC}/ops/issues/{issue.fingerprint}"
-    assert (event.fields["turn"], event.fields["title"], event.fields["count"]) == ("new", "1 event of crm failed", 1)
+    assert (event.fields["turn"], event.fields["title"], event.fields["count"]) == ("new", "1 event of crm failed in campaign welcome", 1)
 
 
 def test_another_secret_verifies_nothing(alerting, receiver):
@@ -257,6 +257,22 @@ def test_a_campaign_whose_token_is_wrong_is_told_after_ten_minutes(alerting, rec
 
     (document,) = receiver.documents
     assert (document["type"], document["data"]["title"]) == ("campaign.parked", "1 event is parked: campaign welcome")
+
+
+def test_what_waits_for_a_campaign_that_somebody_paused_is_parked_on_purpose(alerting, receiver):
+    b, made = alerting
+    teller = made(settings(receiver, on="parked"))
+    Switches(b.world.ledger.redis).pause(Pause(scope="campaign:welcome", by="Anna", at=b.clock()))
+    b.lead()
+    b.work()
+    assert b.status() == "parked"
+
+    for _ in range(12):
+        teller.look()
+        b.clock.advance(minutes=1)
+        b.work()
+
+    assert receiver.got == []
 
 
 def test_an_outage_loses_nothing_and_is_said_once(alerting, receiver, caplog):

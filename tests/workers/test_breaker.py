@@ -17,6 +17,19 @@ def test_after_some_failures_in_a_row_calls_wait_and_the_platform_is_left_alone(
 
     assert len(platform.asked("addPhone")) == 5
     assert {bridge.status(f"e{number}") for number in range(20)} == {"unknown", "waiting"}
+    assert bridge.entry("e19").reason == "the platform does not answer for this campaign; goes on when it does"
+
+
+def test_while_it_is_being_asked_whether_it_is_back_who_waits_says_that_it_does_not_answer(bench, platform):
+    bridge = bench(concurrency=1)
+    platform.fault("5xx")
+    leads(bridge, range(12))
+    bridge.work()
+    bridge.work_through(6, seconds=4)
+
+    told = {bridge.entry(f"e{number}").reason for number in range(12)}
+    assert platform.asked("status")
+    assert [reason for reason in told if "rate limit" in reason] == []
 
 
 def test_when_it_is_back_one_read_finds_out_and_everybody_is_called_once(bench, platform):

@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.ledger import Pause, Search, Switches, Wanted
 from bridge.model import Rate
 from workers.answers import Answer, Outcome
 
 PHONE = "+16502530000"
 DIGITS = "16502530000"
 CALL = {"name": "call", "on": "lead.created", "call": {"campaign": "welcome", "payload": {"name": "contact.name"}}}
+
+
+def found(bridge, term):
+    """The events that are found under one term."""
+    return {entry.key for entry in Search(bridge.world.ledger.redis).page(Wanted(groups=((f"by:{term}",),)), 50).entries}
 
 
 def of_crm(platform, crm):
@@ -82,6 +88,7 @@ def test_too_many_requests_holds_the_campaign_for_as_long_as_was_asked(bench, pl
     due = bridge.world.ledger.unfinished()
     assert all((at - bridge.clock()).total_seconds() > 28 for at in due.values())
     assert len(platform.requests) == 1
+    assert bridge.entry("e2").reason == "the platform asked to be sent nothing for a while; goes on then"
 
     bridge.clock.advance(seconds=40)
     bridge.work()
@@ -500,3 +507,37 @@ def test_a_cancel_that_waits_does_not_ask_the_crm_again_and_again_for_what_it_le
     bridge.work_through(5, seconds=0.6)
 
     assert len(of_crm(platform, "hubspot")) - before == 1
+
+
+def test_an_event_is_found_under_the_campaign_it_would_call_in_also_when_no_call_was_made(bench):
+    cooled = {**CALL, "call": {**CALL["call"], "cooldown": "1d"}}
+    at_night = {"name": "later", "on": "deal.created", "call": {"campaign": "other", "hours": {"days": ["mon"], "from": "09:00", "to": "09:01"}}}
+    bridge = bench(cooled, at_night)
+    bridge.lead("made")
+    bridge.work()
+    bridge.lead("cooled")
+    bridge.lead("no-number", phone="")
+    bridge.lead("bad-number", phone="12")
+    bridge.lead("at-night", type="deal.created", phone="+16502530008")
+    bridge.work()
+    Switches(bridge.world.ledger.redis).pause(Pause(scope="campaign:welcome", by="Anna", at=bridge.clock()))
+    bridge.lead("paused", phone="+16502530009")
+    bridge.work()
+
+    assert found(bridge, "campaign:welcome") == {"crm:made", "crm:cooled", "crm:no-number", "crm:bad-number", "crm:paused"}
+    assert found(bridge, "campaign:other") == {"crm:at-night"}
+
+
+def test_a_campaign_that_was_only_meant_gives_way_to_the_one_that_the_rules_name_when_it_is_called(bench, platform):
+    bridge = bench(CALL)
+    switches = Switches(bridge.world.ledger.redis)
+    switches.pause(Pause(scope="campaign:welcome", by="Anna", at=bridge.clock()))
+    bridge.lead()
+    bridge.work()
+    moved = bridge.with_rules({**CALL, "call": {"campaign": "other"}})
+    switches.resume("campaign:welcome", bridge.clock())
+
+    bridge.work(moved)
+
+    assert [call["campaign"] for call in platform.calls] == ["other"]
+    assert (found(bridge, "campaign:welcome"), found(bridge, "campaign:other")) == (set(), {"crm:e1"})

@@ -1,12 +1,13 @@
 """Replays of many: what a plan says is what happens, each event is put in once, and it survives whoever works on it."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bridge.errors import Unusable
+from bridge.errors import LedgerUnavailable, Unusable
 from bridge.filters import Filter, parse
 from bridge.finding import Finder
 from bridge.ingest import Ingest
@@ -95,6 +96,7 @@ def test_it_is_counted_confirmed_and_everybody_is_called_once(desk, platform):
 
     progress = d.plan()
     assert (progress.plan.state, progress.plan.total, kinds(progress)) == (State.PLANNED, 12, {"would call now in campaign welcome": 12})
+    assert len(progress.examples()) == 12
     assert platform.calls == []
     d.run(progress.plan.id)
     d.look(5)
@@ -105,6 +107,30 @@ def test_it_is_counted_confirmed_and_everybody_is_called_once(desk, platform):
     assert progress.plan.standing == {Status.DONE: 12}
     assert sorted(call["idempotence_key"] for call in platform.calls) == sorted(f"crm:e{number}" for number in range(12))
     assert d.plans.active() == []
+
+
+def test_a_name_that_begins_more_words_than_are_looked_for_makes_no_plan(desk):
+    d = desk()
+    for number in range(41):
+        lead(d, number, name=f"Ma{number:02}")
+
+    for ask in (d.planning.glance, lambda sought: d.planning.plan(sought, "anna")):
+        with pytest.raises(Unusable, match="more than 40 names begin with 'ma'"):
+            ask(parse("name:ma", d.bridge.clock()))
+    assert d.planning.glance(parse("name:ma0", d.bridge.clock())).count == 10
+
+
+def test_a_glance_at_what_is_rare_among_very_many_ends_before_it_has_looked_at_all(desk):
+    d = desk(received=(CALL,))
+    for number in range(24):
+        lead(d, number, type="lead.other" if number % 2 else "lead.created", name="Al" if number % 2 else "Bo")
+    d.planning = replace(d.planning, finder=replace(d.finder, search=Search(d.world.ledger.redis, looks=1)))
+    sought = parse("status:queued name:al", d.bridge.clock())
+
+    glance = d.planning.glance(sought)
+
+    assert (glance.count, glance.all) == (0, False)
+    assert d.plan("status:queued name:al").plan.total == 0
 
 
 def test_events_of_every_effect_are_counted_by_it_with_examples_and_what_does_not_act_is_passed_over(desk, platform):
@@ -198,7 +224,8 @@ def test_many_more_than_one_step_takes_are_all_there(desk):
     progress = d.plan()
 
     assert (progress.plan.total, kinds(progress)) == (2300, {"would call now in campaign welcome": 2300})
-    assert [len(tally.examples) for tally in progress.tallies] == [3]
+    assert [len(tally.examples) for tally in progress.tallies] == [20]
+    assert len(progress.examples()) == 20
     d.run(progress.plan.id)
     assert d.finished(progress.plan.id).plan.replayed == 2300
     assert d.world.ledger.unfinished_count() == 2300
@@ -563,6 +590,9 @@ def test_what_failed_in_it_can_be_planned_again(desk, platform):
     d.bridge.work(d.world)
 
     assert (again.plan.total, again.plan.name) == (3, "what failed in monday")
+    again_of_it = d.planning.of_failed(d.planning.plan(parse("status:failed", d.bridge.clock()), "anna", name="m" * 80).id, "bert")
+    assert again_of_it.name == f"what failed in {'m' * 65}"
+    d.planning.cancel(again_of_it.id, "bert")
     for _ in range(4):
         d.bridge.clock.advance(minutes=3)
         d.bridge.work(d.world)
@@ -650,3 +680,53 @@ def test_a_summary_outlives_what_it_is_about(desk, redis):
     assert [plan.id for plan in d.plans.all()] == [plan_id]
     redis.delete(f"callbridge:1:plan:{plan_id}")
     assert d.plans.all() == []
+
+
+def test_what_could_not_be_replayed_is_among_what_failed_in_it_and_is_replayed_once_that_is_mended(desk, platform):
+    d = desk()
+    for number in range(3):
+        lead(d, number)
+    sources = d.world.sources
+    progress = d.plan()
+    d.run(progress.plan.id)
+    d.with_sources()
+    progress = d.finished(progress.plan.id)
+    assert (progress.plan.failed, progress.plan.replayed) == (3, 0)
+
+    again = d.with_sources(**sources).planning.of_failed(progress.plan.id, "anna")
+    progress = d.counted(again.id)
+    assert (progress.plan.total, kinds(progress)) == (3, {"would call now in campaign welcome": 3})
+    d.run(again.id)
+    d.finished(again.id)
+    d.bridge.work(d.world)
+
+    assert len(platform.calls) == 3
+    assert d.plan("status:failed,ignored").plan.total == 0
+
+
+def test_a_plan_that_cannot_be_worked_on_keeps_nobody_from_the_others(desk):
+    d = desk()
+    lead(d, 1)
+    ids = sorted(d.planning.plan(parse("status:ignored", d.bridge.clock()), "anna").id for _ in range(3))
+    redis = d.world.ledger.redis
+    redis.hset(f"callbridge:1:plan:{ids[0]}", "told", "what another version wrote")
+    redis.set(f"callbridge:1:plan:{ids[1]}:keys", "no list of events")
+
+    for _ in range(5):
+        with suppress(LedgerUnavailable):
+            d.stepping.look("w")
+
+    assert d.planning.one(ids[2]).state is State.PLANNED
+
+
+def test_an_event_without_a_number_that_nobody_could_tell_is_passed_over_as_it_would_fail_again(desk):
+    d = desk()
+    lead(d, 1, phone=None, entity=None)
+    lead(d, 2, phone=None)
+
+    progress = d.plan()
+
+    assert kinds(progress) == {
+        "failed: no phone number yet: contact.phone is empty, and nobody is waited for to tell it": 1,
+        "would wait for a phone number": 1,
+    }

@@ -116,7 +116,7 @@ def test_a_crm_that_asks_to_be_left_alone_for_ever_is_asked_again_all_the_same(a
     ],
 )
 def test_a_number_that_does_not_come_is_waited_for_as_long_as_the_rule_has_patience(since, patience, status):
-    ending = policy.without_phone(replace(ENTRY, since=since), "no phone", NOW, patience)
+    ending = policy.without_phone(replace(ENTRY, since=since), "no phone", NOW, patience, "send it")
 
     assert ending.status is status
     assert ending.due is None or ending.due <= (since or NOW) + patience
@@ -130,9 +130,9 @@ def test_a_gate_that_is_shut_names_the_other_event(word):
     assert "crm:9" in ending.reason
 
 
-@pytest.mark.parametrize("verdict", [Blocked("busy", "crm:9"), Blocked("paced", at=NOW + timedelta(seconds=3))], ids=["busy", "paced"])
-def test_a_gate_that_opens_later_is_waited_for(verdict):
-    ending = policy.after_gate(verdict, NOW)
+@pytest.mark.parametrize("word", ["busy", "paced", "held", "silent"])
+def test_a_gate_that_opens_later_is_waited_for(word):
+    ending = policy.after_gate(Blocked(word, "crm:9", at=NOW + timedelta(seconds=3)), NOW)
 
     assert ending.status is Status.WAITING
     assert ending.due > NOW

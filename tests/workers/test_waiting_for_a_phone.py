@@ -68,6 +68,7 @@ def test_a_rule_without_patience_fails_at_once(bench):
     bridge.work()
 
     assert bridge.status("e1") == "failed"
+    assert bridge.entry("e1").reason.endswith("nobody is waited for to tell it: send contact.phone"), "there is no api_token of a generic source"
 
 
 def test_a_stop_meets_it_while_it_waits(bench, platform):

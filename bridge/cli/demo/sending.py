@@ -69,7 +69,7 @@ PARCELS: tuple[tuple[Parcel, ...], ...] = (
         Parcel("Pipedrive v2: a changed person", "pipedrive", "pipedrive_v2_person_change", at_once=1),
         Parcel("Standard Webhooks: a new contact", "newsletter", "standard_webhooks_contact", at_once=8),
         Parcel("Zapier: a new lead", "zapier", "zapier_lead", at_once=4),
-        Parcel("Zapier: without an event id", "zapier", "zapier_help_page", at_once=1, again=0),
+        Parcel("Zapier: a body without a type", "zapier", "zapier_help_page", at_once=1, again=0),
         Parcel("Pipedrive: with a wrong password", "pipedrive", "pipedrive_v2_deal_create", at_once=1, again=0, forged=True),
     ),
     (Parcel("Zapier: the same lead is lost", "zapier", "zapier_lead_lost", at_once=2),),

@@ -40,8 +40,9 @@ end
 -- The status of the one that was there first, and where it is; nil for a new one. A record may outlive its claim, and a claim its record.
 local function known(event)
   local claim = P .. 'seen:' .. event.claim
-  local is_first = redis.call('SET', claim, event.key, 'NX', 'PX', event.window or dedup)
-  local name = entry_key(is_first and event.key or redis.call('GET', claim))
+  local is_first = redis.call('SET', claim, event.key == event.claim and '' or event.key, 'NX', 'PX', event.window or dedup)
+  local named = is_first and event.key or redis.call('GET', claim)
+  local name = entry_key(named == '' and event.claim or named)
   return redis.call('HGET', name, 'status') or (not is_first and 'forgotten') or nil, name
 end
 

@@ -4,7 +4,7 @@
 --       events: [{key, refs, entry, marks, call or false, pace ms or false, probed, sure}], and then texts: entry is the place of the first
 --       and the last of its [field, value …]
 --       call: as in gate.lua
--- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paused scope, why | paced at | probe | unsure
+-- Returns per event [word, detail, detail]: go | lost | busy holder | unwanted why | stopped by | told by | cooled by, at | paused scope, why | paced, held or silent at | probe | unsure
 local worker, lease, index_ttl, dedup, memory = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 -- Requests of one campaign are spread evenly, and none goes out while the platform asked to be left alone. Who comes too
@@ -27,13 +27,22 @@ local function turn(event)
   return free
 end
 
+local function broken(campaign) return redis.call('HGET', P .. 'breaker:' .. campaign, 'open') end
+
+-- What is waited for with a turn: that the platform answers, that the time is over for which it asked to be left alone, or the rate limit.
+local function waits_for(campaign)
+  if broken(campaign) then return 'silent' end
+  if tonumber(redis.call('GET', P .. 'hold:campaign:' .. campaign) or '0') > NOW then return 'held' end
+  return 'paced'
+end
+
 -- A campaign that failed often in a row is left alone; when its time is over one event asks whether it answers again, the others wait.
 local function must_probe(event)
   local campaign = event.call.campaign
-  if event.probed or not redis.call('HGET', P .. 'breaker:' .. campaign, 'open') then return nil end
+  if event.probed or not broken(campaign) then return nil end
   if redis.call('SET', P .. 'probing:' .. campaign, event.key, 'NX', 'PX', lease) then return { 'probe' } end
   if redis.call('GET', P .. 'probing:' .. campaign) == event.key then return { 'probe' } end
-  return { 'paced', string.format('%.0f', NOW + 1000) }
+  return { 'silent', string.format('%.0f', NOW + 1000) }
 end
 
 -- A store that came back older has forgotten calls it made: of what it had accepted before, the platform is asked first, once.
@@ -76,7 +85,7 @@ local function begin(event)
     if unsure then return unsure end
     if event.sure then redis.call('HSET', name, 'sure', '1') end
     local at = turn(event)
-    if at then return { 'paced', string.format('%.0f', at) } end
+    if at then return { waits_for(event.call.campaign), string.format('%.0f', at) } end
     local probe = must_probe(event)
     if probe then return probe end
     reserve(event, name)

@@ -31,13 +31,19 @@ local function by_mark(event)
   return false
 end
 
+-- Whether who holds something calls before another one. Who does not wait was counted before it, whatever the two clocks said.
+local function is_before(due, key, call)
+  return due and (due <= call.due or redis.call('HEXISTS', taken, 'wait|' .. key) == 0)
+end
+
 -- Whether another one of the plan is in the way, and how.
 local function in_the_way(event)
   if by_mark(event) then return 'stopped' end
   local held, call = fields(event.call), event.call
-  local told, called = holder(held.fact), holder(held.number)
-  if told and told <= call.due then return 'told' end
-  if called and called <= call.due and call.due - called < call.cooldown then return 'cooled' end
+  local told, teller = holder(held.fact)
+  local called, caller = holder(held.number)
+  if is_before(told, teller, call) then return 'told' end
+  if is_before(called, caller, call) and math.max(call.due - called, 0) < call.cooldown then return 'cooled' end
 end
 
 -- One that waits, and was counted as if nobody came before it.
@@ -55,9 +61,9 @@ end
 local function displace_later(event)
   local held, call = fields(event.call), event.call
   local told, teller = holder(held.fact)
-  if told and told > call.due then displace(teller, 'told') end
+  if told and not is_before(told, teller, call) then displace(teller, 'told') end
   local called, caller = holder(held.number)
-  if not called or called <= call.due then return end
+  if not called or is_before(called, caller, call) then return end
   local waits = cjson.decode(redis.call('HGET', taken, 'wait|' .. caller))
   if called - call.due < waits.cooldown then displace(caller, 'cooled') end
 end
@@ -97,8 +103,9 @@ end
 for _, event in ipairs(events) do
   local word = event.call and in_the_way(event)
   local counted = word and behind[event.call.waits and 'wait' or 'now'][word] or event.name
-  redis.call('HINCRBY', counts, counted, 1)
-  note_example(counted, { event.key, word and '' or event.example })
+  if redis.call('HINCRBY', counts, counted, 1) <= tonumber(ARGV[5]) then
+    note_example(counted, { event.key, word and '' or event.example })
+  end
   if event.call and not word then take(event) end
   mark(event.marks)
 end

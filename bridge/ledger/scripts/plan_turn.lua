@@ -15,7 +15,7 @@ if ARGV[5] == 'planned' then
 else
   redis.call('SADD', P .. 'plans:active', ARGV[3])
 end
-for _, part in ipairs({ '', ':keys', ':before', ':counts', ':examples', ':taken', ':causes', ':history' }) do
+for _, part in ipairs({ '', ':keys', ':before', ':counts', ':examples', ':taken', ':causes', ':failed', ':history' }) do
   if ARGV[8] == '' then redis.call('PERSIST', name .. part) else redis.call('PEXPIRE', name .. part, ARGV[8]) end
 end
 return ''

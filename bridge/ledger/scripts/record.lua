@@ -73,13 +73,13 @@ local function record(event)
   local accepted = had[6] or ARGV[2]
   file(event.key, event.found, had[2], had[5], accepted)
   release_refs(event.key, cjson.decode(had[4]))
+  if event.free then give_back(name, event.key) end
   event.refs = with_aliases(event.refs)
   redis.call('HSET', name, 'refs', cjson.encode(event.refs), unpack(ARGV, event.entry[1], event.entry[2]))
   redis.call('HDEL', name, 'owner', 'until', unpack(event.gone))
   index_refs(event.key, event.refs, index_ttl)
   release_refs(event.key, event.refs)
   if event.trouble then redis.call('HSETNX', name, 'since', ARGV[2]) end
-  if event.free then give_back(name, event.key) end
   for _, key in ipairs(event.hasten) do hasten(key) end
   for _, key in ipairs(event.wake) do rouse(key) end
   if #event.wake > 0 then wake() end

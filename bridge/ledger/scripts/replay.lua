@@ -20,7 +20,7 @@ if not replayable[had[1] or ''] then return had[1] or 'forgotten' end
 if (had[7] or '') ~= ARGV[6] then return 'changed' end
 
 -- What may have been sent stays bound: it is found out first, as ever.
-if not had[3] and not event.keep then redis.call('HDEL', name, 'campaign', 'asked', 'tried') end
+if not had[3] and not event.keep then redis.call('HDEL', name, 'request', 'campaign', 'asked', 'tried') end
 redis.call('HDEL', name, 'crashes', 'fell', 'since', 'slot', 'was', 'ended', 'rule', 'planned', 'packed')
 file(event.key, event.found, had[1], had[4], had[5] or ARGV[2])
 event.refs = with_aliases(event.refs)

@@ -18,13 +18,21 @@ for place, group in ipairs(groups) do
   if not smallest or found < smallest then walked, smallest = place, found end
 end
 
+-- As Redis sorts members: byte by byte. Lua's own > goes by the language that the server was started in.
+local function is_behind(this, that)
+  for place = 1, math.min(#this, #that) do
+    local a, b = string.byte(this, place), string.byte(that, place)
+    if a ~= b then return a > b end
+  end
+  return #this > #that
+end
+
 -- What shares a ref is filed by when it was last touched, which is not sooner than when it was accepted.
-local by_touch = string.sub(groups[walked][1], 1, 4) == 'ref:'
-local newest, oldest = ARGV[6], ARGV[4]
-if newest == '' then newest = by_touch and '+inf' or ARGV[5] end
-local streams = {}
+local oldest, streams = ARGV[4], {}
 
 local function fill(stream)
+  local newest = ARGV[6]
+  if newest == '' then newest = stream.by_touch and '+inf' or ARGV[5] end
   stream.rows = redis.call('ZREVRANGEBYSCORE', P .. stream.index, newest, oldest, 'WITHSCORES', 'LIMIT', stream.offset, CHUNK)
   stream.offset, stream.place = stream.offset + CHUNK, 1
 end
@@ -35,7 +43,7 @@ local function head(stream)
 end
 
 for _, index in ipairs(groups[walked]) do
-  local stream = { index = index, offset = 0 }
+  local stream = { index = index, offset = 0, by_touch = string.sub(index, 1, 4) == 'ref:' }
   fill(stream)
   if #stream.rows > 0 then streams[#streams + 1] = stream end
 end
@@ -45,10 +53,10 @@ local function next_event()
   local best, key, at
   for _, stream in ipairs(streams) do
     local this, when = head(stream)
-    if this and (not key or when > at or (when == at and this > key)) then best, key, at = stream, this, when end
+    if this and (not key or when > at or (when == at and is_behind(this, key))) then best, key, at = stream, this, when end
   end
   if best then best.place = best.place + 2 end
-  return key, at
+  return key, at, best and best.by_touch
 end
 
 local function in_other_groups(key)
@@ -69,19 +77,19 @@ local function says(key)
   return string.find(string.lower(redis.call('HGET', entry_key(key), 'reason') or ''), words, 1, true) ~= nil
 end
 
-local function in_time(key, at)
+local function in_time(key, at, by_touch)
   if by_touch then at = tonumber(redis.call('HGET', entry_key(key), 'accepted') or at) end
   return at >= since and at <= till
 end
 
-local found, last_key, last_at = {}, nil, nil
+local found, seen, last_key, last_at = {}, {}, nil, nil
 while #found < room * 2 and looks > 0 do
-  local key, at = next_event()
+  local key, at, by_touch = next_event()
   if not key then return { found } end
-  local passed = cursor ~= '' and at == tonumber(newest) and key >= cursor
-  if key ~= last_key and not passed then
-    looks = looks - 1
-    if in_other_groups(key) and redis.call('EXISTS', entry_key(key)) == 1 and in_time(key, at) and says(key) then
+  local passed = cursor ~= '' and at == tonumber(ARGV[6]) and not is_behind(cursor, key)
+  if not seen[key] and not passed then
+    looks, seen[key] = looks - 1, true
+    if in_other_groups(key) and redis.call('EXISTS', entry_key(key)) == 1 and in_time(key, at, by_touch) and says(key) then
       found[#found + 1] = key
       found[#found + 1] = string.format('%.0f', at)
     end

@@ -1,11 +1,14 @@
 """``/status``, ``/history``, ``/whoami``: how everything is, what was done, who is asking."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from bridge import __version__, durability
 from bridge.errors import Unusable
 from bridge.examining import Examination
-from bridge.ledger import Act
+from bridge.ledger import Act, Cursor, audit
 from bridge.ledger.issues import State
-from bridge.model import Status
+from bridge.model import Status, to_ms
 from bridge.web.access import operator
 from bridge.web.api import telling
 from bridge.web.api.models import acts
@@ -65,16 +68,23 @@ def add(api: Operations, services: Services) -> None:
         return told.Identity(operator=operator())
 
 
-def _acts(query: HistoryQuery, services: Services) -> tuple[list[Act], str]:
+def _acts(query: HistoryQuery, services: Services) -> tuple[Sequence[Act], str]:
+    """A page, and where the next one begins: empty at the end."""
     if query.target is None:
-        return services.audit.page(query.limit, place(query.after, _place_in_stream) or "", query.by or "")
-    return [done for done in services.audit.of([query.target]) if query.by in {None, done.by}][: query.limit], ""
+        return services.audit.page(query.limit, place(query.after, audit.place) or "", query.by or "")
+    done = [done for done in services.audit.of([query.target]) if query.by in {None, done.by}]
+    start = place(query.after, partial(_behind, done)) or 0
+    some, more = done[start : start + query.limit], done[start + query.limit :]
+    same = sum(each.at == some[-1].at for each in done[: start + query.limit]) if some else 0
+    return some, str(Cursor(to_ms(some[-1].at), str(same))) if more else ""
 
 
-def _place_in_stream(text: str) -> str:
-    """``1795423200000-0``. Raises ``ValueError`` for what is none."""
-    at, _, number = text.partition("-")
-    return f"{int(at)}-{int(number)}"
+def _behind(done: Sequence[Act], written: str) -> int:
+    """Where a page begins that goes on at a moment, behind so many acts of it. Raises ``ValueError`` for what is no such place."""
+    cursor = Cursor.read(written)
+    if not cursor.key.isdecimal():
+        raise ValueError("this is no place in the history")
+    return sum(to_ms(act.at) > cursor.at for act in done) + int(cursor.key)
 
 
 def _condition(services: Services) -> told.Condition:
@@ -97,5 +107,5 @@ def _condition(services: Services) -> told.Condition:
         silent=[told.Silence(source=each.source, since=each.since) for each in found.silences],
         paused=[telling.pause(paused) for paused in found.pauses.values()],
         durability=told.Durability(level=promised.level.value, asked=asked, notes=durability.check(promised, asked)),
-        findings=[told.Finding(level=each.level, what=each.what, told=BARE.ours(each.told)) for each in findings],
+        findings=[told.Finding(level=each.level, what=each.what, told=BARE.theirs(each.told)) for each in findings],
     )

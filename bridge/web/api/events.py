@@ -7,6 +7,7 @@ from bridge.concealing import phones_of
 from bridge.deliveries import restored
 from bridge.errors import Unusable
 from bridge.filters import Filter, parse
+from bridge.finding import Found
 from bridge.ledger import Page
 from bridge.model import OPERATOR, Entry, unique
 from bridge.replaying import Mode
@@ -45,7 +46,7 @@ def _found(api: Operations, services: Services, desk: "_Desk") -> None:
         """
         found = services.finder.page(_filter(query, services), cursor(query.after), query.limit)
         page = found.page
-        return told.EventPage(**_listed(page), looked_back_to=page.looked_back_to, understood=found.understood or None)
+        return told.EventPage(**_listed(page), looked_back_to=page.looked_back_to, **_told_of(found))
 
     @api.get("/events/<path:key>/related", told.EventPage)
     def related_events(path: EventName, query: PageQuery) -> told.EventPage:
@@ -213,8 +214,8 @@ class _Desk:
         )
 
 
-def delivered(record: Mapping[str, Any], veil: Veil) -> dict[str, object]:
-    """A kept request for people to read; one in another encoding than UTF-8 is whole only where nothing is hidden."""
+def delivered(record: Mapping[str, Any], veil: Veil, most: int | None = None) -> dict[str, object]:
+    """A kept request for people to read; one in another encoding than UTF-8 is whole only where nothing is hidden. Of the body ``most`` letters."""
     exact = record["encoding"] == "utf-8" or veil.lifted
     body = str(record["body"]) if exact else restored(record).body.decode("utf-8", "replace")
     headers = record["headers"]
@@ -223,11 +224,15 @@ def delivered(record: Mapping[str, Any], veil: Veil) -> dict[str, object]:
         "method": record["method"],
         "url": veil.theirs(str(record["url"])),
         "headers": {name: veil.theirs(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
-        "body": veil.theirs(body),
+        "body": veil.theirs(body) if most is None else veil.beginning(body, most),
         "encoding": record["encoding"] if exact else "utf-8",
         "received_at": record["received_at"],
         "revealed": veil.lifted,
     }
+
+
+def _told_of(found: Found) -> dict[str, str | None]:
+    return {"understood": found.understood or None, "incomplete": found.sought.incomplete or None}
 
 
 def _listed(page: Page) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """``/replays``: replays of many, from the filter to the summary."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from bridge.errors import Unusable
 from bridge.filters import parse
@@ -33,7 +34,9 @@ def add(api: Operations, services: Services) -> None:
 
         Planned, running and ended ones, the newest first.
         """
-        plans = planning.plans.all(query.limit + 1, place(query.after, str) or "")
+        read = partial(planning.plans.all, query.limit + 1)
+        behind = place(query.after, read)
+        plans = read() if behind is None else behind
         more = plans[query.limit - 1].id if len(plans) > query.limit else None
         return told.ReplayPage(items=[_summary(plan) for plan in plans[: query.limit]], next=opaque(more))
 
@@ -110,7 +113,7 @@ def _summary(plan: Plan) -> told.ReplaySummary:
             "id": plan.id,
             "url": address("replays", plan.id),
             "state": plan.state.value,
-            "name": plan.name,
+            "name": BARE.theirs(plan.name),
             "mode": plan.mode,
             "written": BARE.theirs(plan.written),
             "by": plan.by,

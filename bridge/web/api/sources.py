@@ -15,6 +15,9 @@ from bridge.web.api.refusing import missing
 from bridge.web.api.veil import veil_of_nobody
 from bridge.wiring import Services
 
+_MOST_SHOWN = 16 * 1024
+"""Characters of a refused body: there are many in one answer, and strangers choose how large they are."""
+
 
 def add(api: Operations, services: Services) -> None:
     """The configured sources."""
@@ -86,7 +89,8 @@ class _Seen:
 def _refused(request: RefusedRequest, objection: Readmitted | None) -> told.Refused:
     veil = veil_of_nobody()
     return told.Refused(
-        **delivered(request.record, veil),
+        **delivered(request.record, veil, _MOST_SHOWN),
+        whole=len(request.record["body"]) <= _MOST_SHOWN,
         id=request.id,
         refusal=request.refusal,
         message=veil.ours(request.message),

@@ -12,7 +12,7 @@ from bridge.model import Entry, Event, HttpRequest
 from bridge.terms import issue_of
 from bridge.web.api.models import acts, events
 from bridge.web.api.places import address
-from bridge.web.api.veil import Veil
+from bridge.web.api.veil import BARE, Veil
 
 
 def veil_over(entries: Iterable[Entry], *numbers: str, lifted: bool = False) -> Veil:
@@ -77,7 +77,7 @@ def request_of(request: HttpRequest, base_url: str, veil: Veil) -> events.Reques
 
 def act(done: Act, veil: Veil) -> acts.Act:
     return acts.Act(
-        at=done.at, by=done.by, what=veil.ours(done.what), targets=[veil.ours(target) for target in done.targets], note=veil.ours(done.note)
+        at=done.at, by=done.by, what=veil.ours(done.what), targets=[veil.ours(target) for target in done.targets], note=veil.theirs(done.note)
     )
 
 
@@ -98,7 +98,7 @@ def mark(ref: str, campaign: str, veil: Veil, **more: Any) -> acts.Mark:
 
 
 def pause(paused: Pause) -> acts.Pause:
-    return acts.Pause(scope=paused.scope, by=paused.by, at=paused.at, note=paused.note)
+    return acts.Pause(scope=paused.scope, by=paused.by, at=paused.at, note=BARE.theirs(paused.note))
 
 
 def _campaign(name: str) -> str | None:

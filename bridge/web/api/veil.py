@@ -30,6 +30,10 @@ class Veil:
         """What a stranger wrote."""
         return readable(self.conceal.theirs(text))
 
+    def beginning(self, text: str, most: int) -> str:
+        """The first ``most`` characters of it."""
+        return readable(self.conceal.beginning(text, most))
+
     def phone(self, number: str) -> str:
         return readable(number) if self.lifted else mask(number)
 

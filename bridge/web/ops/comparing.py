@@ -39,7 +39,7 @@ def compared(entry: Entry, foreseen: Foreseen, conceal: Concealer) -> list[Chang
     event = foreseen.event or entry.event
     rows = [
         ("Reads as", what_happened(entry.event), what_happened(event)),
-        ("Person", _person(entry.event), _person(event)),
+        ("Person", conceal.theirs(_person(entry.event)), conceal.theirs(_person(event))),
         ("Rule", entry.rule or NOTHING, foreseen.rule or NOTHING),
         ("Comes to", f"{entry.status}: {entry.reason}", _outlook(foreseen)),
     ]

@@ -12,7 +12,7 @@ from bridge.ledger import Unwanted
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN
 from bridge.model import Entry
 from bridge.phones import mask
-from bridge.replaying import Mode
+from bridge.replaying import Mode, new_order
 from bridge.timeline import Timeline
 from bridge.web.ops import portrait
 from bridge.web.ops.comparing import compared, differences, seal
@@ -80,6 +80,7 @@ def _foreseen(services: Services, timeline: Timeline, foreseen: Foreseen) -> dic
         "before": portrait.sent(entry.request, base_url, conceal),
         "after": _under_a_new_key(portrait.sent(foreseen.request, base_url, conceal)),
         "seal": seal(foreseen),
+        "order": new_order(),  # stands in the form: pressed twice, it is one call
     }
 
 
@@ -92,7 +93,7 @@ def _replay(services: Services, timeline: Timeline, by: str, mode: Mode) -> Done
     entry, operating = timeline.entry, services.operating
     if request.form.get("seal") != seal(operating.replaying.foresee(entry, mode)):
         raise Unusable("it would come to something else now than when this was shown: nothing was done; look at it again")
-    done = operating.replay(entry, mode, by, _note("reason"))
+    done = operating.replay(entry, mode, by, _note("reason"), request.form.get("order", ""))
     words = {Mode.RULES: "Replayed", Mode.REQUEST: "Replayed with the same request", Mode.AGAIN: "Ordered"}
     return Done(key=done.key, told=f"{words[mode]}: {done.told}." if done.good else f"Not replayed: {done.told}.", good=done.good)
 

@@ -1,6 +1,5 @@
 """``/ops/history``: who did what, the newest first."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +9,12 @@ from flask import Blueprint, abort, render_template, request, url_for
 
 from bridge.concealing import Concealer
 from bridge.ledger import Act
+from bridge.ledger.audit import place
 from bridge.web.ops.addresses import event_address, search_address
 from bridge.wiring import Services
 
 PAGE = 50
 
-_ENTRY = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 _RECENT = 500
 
 
@@ -36,9 +35,7 @@ def add(blueprint: Blueprint, services: Services) -> None:
     @blueprint.get("/history")
     def history() -> str:
         by, before = request.args.get("by", ""), request.args.get("before", "")
-        if before and not _ENTRY.fullmatch(before):
-            abort(404)
-        acts, further = services.audit.page(PAGE, before, by)
+        acts, further = services.audit.page(PAGE, _place(before), by)
         people = sorted({*services.config.server.operators, *(act.by for act in services.audit.last(_RECENT)), *filter(None, [by])})
         kept: dict[str, Any] = {"by": by} if by else {}
         return render_template(
@@ -49,6 +46,13 @@ def add(blueprint: Blueprint, services: Services) -> None:
             older=url_for("ops.history", before=further, **kept) if further else None,
             newest=url_for("ops.history", **kept) if before else None,
         )
+
+
+def _place(before: str) -> str:
+    try:
+        return place(before) if before else ""
+    except ValueError:
+        abort(404)
 
 
 def deed(act: Act) -> Deed:

@@ -7,11 +7,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.filters import Filter
-from bridge.ledger import Cursor, KnownIssue
+from bridge.ledger import KnownIssue
 from bridge.ledger.issues import State
 from bridge.model import Status
 from bridge.web.access import operator
 from bridge.web.ops.addresses import search_address
+from bridge.web.ops.event import cursor
 from bridge.web.ops.rows import row
 from bridge.wiring import Services
 
@@ -48,7 +49,7 @@ class IssuePages:
 
     def show(self, fingerprint: str) -> str:
         issue = self._one(fingerprint)
-        found = self._finder.page(Filter(issue=(fingerprint,)), _cursor(request.args.get("after", "")))
+        found = self._finder.page(Filter(issue=(fingerprint,)), cursor(request.args.get("after", "")))
         after = found.page.next
         return render_template(
             "issue.html",
@@ -79,10 +80,3 @@ class IssuePages:
 def _tabs(known: Sequence[KnownIssue], current: str) -> list[dict[str, Any]]:
     counts = {state.value: sum(issue.state is state for issue in known) for state in State} | {EVERY: len(known)}
     return [{"label": name, "url": url_for("ops.issues", state=name), "current": name == current, "count": count} for name, count in counts.items()]
-
-
-def _cursor(written: str) -> Cursor | None:
-    try:
-        return Cursor.read(written) if written else None
-    except ValueError:
-        abort(404)

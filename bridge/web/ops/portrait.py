@@ -68,7 +68,7 @@ def title(entry: Entry, conceal: Concealer) -> str:
     """Who it is about, else what."""
     person = entry.event.contact
     if person and (person.name or person.phone):
-        return conceal.ours(person.name) if person.name else shown_phone(person.phone or "", conceal)
+        return conceal.theirs(person.name) if person.name else shown_phone(person.phone or "", conceal)
     return conceal.ours(what_happened(entry.event)) if entry.event.entity else entry.event.type
 
 
@@ -117,7 +117,7 @@ def _moments(timeline: Timeline, conceal: Concealer, now: datetime) -> Iterator[
         yield _attempt(attempt, conceal)
     for act in timeline.acts:
         if entry.key in act.targets:
-            yield Moment(at=act.at, title=f"{act.by} {act.what}", detail=conceal.ours(act.note))
+            yield Moment(at=act.at, title=f"{act.by} {act.what}", detail=conceal.theirs(act.note))
     if entry.planned_at and entry.planned_at != timeline.due:
         yield Moment(at=entry.planned_at, title="Was to be called", detail="when the rule's call hours had begun")
     if entry.ended_at:
@@ -164,7 +164,7 @@ def _attempt(attempt: Mapping[str, Any], conceal: Concealer) -> Moment:
 def history(timeline: Timeline, conceal: Concealer) -> list[Moment]:
     """What operators did about this person's numbers, the newest first."""
     return [
-        Moment(at=act.at, title=f"{act.by} {act.what}", detail=conceal.ours(act.note))
+        Moment(at=act.at, title=f"{act.by} {act.what}", detail=conceal.theirs(act.note))
         for act in timeline.acts
         if timeline.entry.key not in act.targets
     ]
@@ -176,7 +176,7 @@ def obstacles(timeline: Timeline, conceal: Concealer, now: datetime) -> list[Mom
         Moment(
             at=each.added,
             title=f"{shown_phone(each.phone, conceal)} is on the do-not-call list{_in(each.campaign)}",
-            detail=conceal.ours(", ".join(filter(None, (each.source, each.note)))),
+            detail=conceal.theirs(", ".join(filter(None, (each.source, each.note)))),
             kind=Tone.BAD,
         )
         for each in timeline.unwanted

@@ -25,8 +25,8 @@ class Received:
     note: str
 
 
-def received(record: Mapping[str, Any] | None, conceal: Concealer) -> Received | None:
-    """None for what is not kept, or was no request."""
+def received(record: Mapping[str, Any] | None, conceal: Concealer, most: int = MOST) -> Received | None:
+    """None for what is not kept, or was no request. ``most`` characters of the body are shown."""
     if record is None or "body" not in record:
         return None
     delivery = restored(record)
@@ -34,12 +34,12 @@ def received(record: Mapping[str, Any] | None, conceal: Concealer) -> Received |
     head = [f"{delivery.method} {delivery.url}", *(f"{name}: {value}" for name, value in delivery.headers.items())]
     notes = [
         "" if record["encoding"] == "utf-8" else "it is not UTF-8: what cannot be read is shown as \ufffd",
-        f"only the first {MOST:,} of {len(body):,} characters are shown" if len(body) > MOST else "",
+        f"only the first {most:,} of {len(body):,} characters are shown" if len(body) > most else "",
     ]
     return Received(
         request=conceal.theirs("\n".join(head)),
-        body=_cut(conceal.theirs(body)),
-        laid_out=_cut(conceal.theirs(_laid_out(body, delivery.content_type))),
+        body=_begun(body, conceal, most),
+        laid_out=_begun(_laid_out(body, delivery.content_type), conceal, most),
         note="; ".join(filter(None, notes)),
     )
 
@@ -53,6 +53,5 @@ def _laid_out(body: str, content_type: str) -> str:
         return ""
 
 
-def _cut(text: str) -> str:
-    """Concealed before it is cut: the first half of a number is a number to nobody who would hide it."""
-    return text if len(text) <= MOST else f"{text[:MOST]}…"
+def _begun(text: str, conceal: Concealer, most: int) -> str:
+    return f"{conceal.beginning(text, most)}{'…' if len(text) > most else ''}"

@@ -62,7 +62,10 @@ class ReplayPages:
         self._planning = services.planning
 
     def show_all(self) -> str:
-        plans = self._planning.plans.all(PAGE + 1, request.args.get("before", ""))
+        try:
+            plans = self._planning.plans.all(PAGE + 1, request.args.get("before", ""))
+        except ValueError:
+            abort(404)
         older = url_for("ops.replays", before=plans[PAGE - 1].id) if len(plans) > PAGE else None
         newer = url_for("ops.replays") if request.args.get("before") else None
         return render_template("replays.html", views=[PlanView.of(plan) for plan in plans[:PAGE]], older=older, newer=newer)

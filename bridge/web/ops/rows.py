@@ -37,7 +37,7 @@ def row(entry: Entry, conceal: Concealer | None = None) -> Row:
         address=event_address(entry.key),
         status=entry.status.value,
         at=entry.accepted_at,
-        who=conceal.ours(person.name or "") if person else "",
+        who=conceal.theirs(person.name or "") if person else "",
         phone=shown_phone(person.phone or "", conceal) if person else "",
         what="ordered by an operator" if entry.event.source == OPERATOR else conceal.ours(what_happened(entry.event)),
         type=entry.event.type,

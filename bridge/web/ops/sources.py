@@ -34,6 +34,9 @@ REFUSALS = {
 }
 """What each refusal means, and its mend."""
 
+MOST_SHOWN = 16 * 1024
+"""Characters of a refused body: there are many on one page, and strangers choose how large they are."""
+
 _GOOD = (Verdict.TAKEN, Verdict.DUPLICATE)
 
 
@@ -136,7 +139,7 @@ class SourcePages:
             id=refused.id,
             at=refused.received_at,
             message=conceal.theirs(refused.message),
-            request=received(refused.record, conceal),
+            request=received(refused.record, conceal, MOST_SHOWN),
             objection=conceal.theirs(objection.told) if objection else "",
         )
 

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.concealing import Concealer
 from bridge.explaining import Explainer
+from bridge.ledger import Wanted
 from bridge.model import Status
 from bridge.web.api.veil import Veil
 
@@ -308,3 +309,15 @@ def test_what_no_encoding_can_write_and_what_is_too_long_for_a_number_are_told_a
 
     assert anna.get(at("zapier:lead-7"), reveal="true")["event"]["fields"] == {"plan": "gold", "\ufffd": 2**100}
     assert Veil(Concealer()).document({"\ud83d": "\udc00"}) == {"?": "?"}
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.WAITING, Status.UNKNOWN, Status.PARKED])
+def test_nobody_is_called_again_as_long_as_the_first_call_is_to_come(anna, desk, at, status):
+    key = desk.lead(7)
+    if status is not Status.QUEUED:
+        desk.end(key, status, due=timedelta(hours=1))
+
+    told = anna.post(at(key, "replay"), {"mode": "again", "reason": "nothing happened yet"}, 409)
+
+    assert told["error"]["message"].startswith(f"it is {status} and goes on by itself")
+    assert len(desk.services.search.keys(Wanted(groups=()), 10)[0]) == 1

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.model import Status
+from bridge.web.api.places import opaque
 
 ALEX = "+12813322575"
 
@@ -185,6 +186,7 @@ def test_sources_tell_when_they_were_heard_and_what_was_refused(anna, desk):
     assert (source["accepted"], source["duplicates"], source["refused"], source["kind"]) == (1, 1, {"wrong_secret": 1}, "generic")
     assert source["webhook"] == "https://bridge.example.com/webhooks/zapier"
     (refused,) = source["refused_requests"]
+    assert refused["whole"] is True
     assert (refused["refusal"], refused["body"], refused["headers"]["authorization"]) == ("wrong_secret", '{"phone": "+128…75"}', "***")
     listed = {each["name"]: each for each in anna.get("sources")["items"]}
     assert listed["zapier"] == {name: value for name, value in source.items() if name != "refused_requests"}
@@ -240,6 +242,37 @@ def test_the_history_is_turned_page_by_page_and_by_person(anna, bert):
     assert [act["note"] for act in anna.get("history", by="anna")["items"]] == ["5", "3", "1"]
     assert [act["note"] for act in anna.get("history", by="anna", target="scope:*", limit=2)["items"]] == ["5", "3"]
     assert anna.get("history", 422, after="bm9uZQ")["error"]["field"] == "after"
+    assert anna.get("history", 422, after=opaque("99999999999999999999-0"))["error"]["field"] == "after"
+
+
+def test_a_number_that_somebody_wrote_into_a_note_is_masked_wherever_it_is_told(anna, desk, lead, at):
+    key = desk.end(desk.lead(8), Status.FAILED).key
+    anna.change("PUT", "switches/*", {"note": "ring 281 332 2570 first"})
+    anna.post(at(key, "cancel"), {"note": "asked by 281.332.2570"})
+    plan = anna.post("replays", {"q": "status:failed", "name": "for 281-332-2570"})
+
+    paths = ("switches", "history", "status", "campaigns", "sources", at(key), "replays", plan["url"].removeprefix("/api/v1/"))
+    told = "".join(anna.ask("GET", path).get_data(as_text=True) for path in paths)
+
+    assert "ring 281…70 first" in told
+    assert [number for number in ("281 332 2570", "281.332.2570", "281-332-2570") if number in told] == []
+
+
+def test_the_history_of_one_thing_is_turned_page_by_page_whatever_is_done_to_it_meanwhile(anna):
+    for number in range(5):
+        anna.change("PUT", "switches/campaign:welcome", {"note": str(number)})
+
+    first = anna.get("history", target="campaign:welcome", limit=2)
+    assert (first["items"], "next" in first) == ([], False)
+    first = anna.get("history", target="scope:campaign:welcome", limit=2)
+    anna.change("PUT", "switches/campaign:welcome", {"note": "5"})
+    second = anna.get("history", target="scope:campaign:welcome", limit=2, after=first["next"])
+    third = anna.get("history", target="scope:campaign:welcome", limit=2, after=second["next"])
+
+    assert [act["note"] for page in (first, second, third) for act in page["items"]] == ["4", "3", "2", "1", "0"]
+    assert "next" not in third
+    for wrong in ("nonsense", opaque("5~x"), opaque("5~-1")):
+        assert anna.get("history", 422, target="scope:campaign:welcome", after=wrong)["error"]["field"] == "after"
 
 
 def test_the_status_says_how_everything_is(anna, desk):

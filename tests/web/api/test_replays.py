@@ -3,6 +3,7 @@
 import pytest
 
 from bridge.model import Status
+from bridge.web.api.places import opaque
 
 
 @pytest.fixture
@@ -134,3 +135,7 @@ def test_one_that_is_not_there_is_not_found(anna):
     assert anna.post("replays/nothing/pause", {}, 404)
     assert anna.post("replays", {"failed_in": "nothing"}, 422)["error"]["field"] == "failed_in"
     assert anna.post("replays/nothing/stop", {}, 422)["error"]["field"] == "turn"
+
+
+def test_what_is_no_place_in_the_list_begins_it_again_for_nobody(anna, planned):
+    assert anna.get("replays", 422, after=opaque("261123-090000-gone"))["error"]["field"] == "after"

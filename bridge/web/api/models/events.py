@@ -100,6 +100,11 @@ class EventPage(Told):
         _AT, "Looking was given up here before the page was full: go on with `next`, or look for less.", default=None
     )
     understood: Known[str] = example("the phone number +128…75", "What the words without a name were taken for.", default=None)
+    incomplete: Known[str] = example(
+        "more than 40 names begin with 'ma', and only the first 40 are looked for: write more of the name",
+        "What was not looked for, because it is too much at once.",
+        default=None,
+    )
 
 
 class Request(Told):

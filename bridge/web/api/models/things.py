@@ -93,6 +93,7 @@ class SourceList(Told):
 class Refused(Delivery):
     """A request that did not prove that it comes from its source."""
 
+    whole: bool = example(value=True, description="Whether that is all of its body; else it is the first 16,384 characters.")
     id: str = example("9f86d081884c7d65", "What it is called here.")
     refusal: str = example("wrong_signature", "Why, in a word.")
     message: str = example("the signature is not ours", "Why, in a sentence.")

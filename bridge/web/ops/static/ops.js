@@ -42,8 +42,9 @@ async function renew(part) {
   const fresh = page.getElementById(part.id);
   if (!fresh) throw new Error("the part is gone");
   if (!("live" in fresh.dataset)) delete part.dataset.live; // what it showed is over
-  if (fresh.innerHTML !== part.dataset.shown) replace(part, fresh);
-  part.dataset.shown = fresh.innerHTML;
+  const written = fresh.innerHTML; // read before its nodes are moved, after which it is empty
+  if (written !== part.dataset.shown) replace(part, fresh);
+  part.dataset.shown = written;
 }
 
 // What was open stays open, and what had the focus has it again.

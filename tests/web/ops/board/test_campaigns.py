@@ -23,7 +23,7 @@ def test_a_platform_that_does_not_answer_is_told(board, hands):
 
     assert "no answer since" in board.get("/ops/campaigns").text
     assert "The platform has not answered for this campaign since" in board.get("/ops/campaigns/welcome").text
-    assert "The platform has not answered for campaign welcome" in board.get("/ops/").text
+    assert "The platform does not answer for campaign welcome" in board.get("/ops/").text
 
 
 def test_the_platform_is_asked_and_its_answer_shown_when_it_is_there(board):

@@ -94,7 +94,17 @@ def test_a_line_is_removed_by_a_mark_that_does_not_tell_the_number(board):
     assert "The entry is off the list." in page.text
     assert [entry.campaign for entry in entries(board)] == ["*"]
     assert board.deeds[0] == ("anna", "took +128…75 off the do-not-call list")
+    assert board.services.audit.last()[0].note == "in campaign welcome"
     assert "It was not on the list any more." in board.done("/ops/do-not-call/remove", mark=mark, campaign="welcome").text
+
+
+def test_the_history_has_no_sign_for_every_campaign(board):
+    listed(board, PHONE)
+    (mark,) = {each["value"] for each in board.get("/ops/do-not-call").all("input") if each.get("name") == "mark"}
+
+    board.done("/ops/do-not-call/remove", mark=mark, campaign="*")
+
+    assert board.services.audit.last()[0].note == "in every campaign"
 
 
 @pytest.mark.parametrize("mark", ["", "1-", f"1-{'0' * 32}x", PHONE])

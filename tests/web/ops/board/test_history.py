@@ -90,6 +90,6 @@ def test_no_more_acts_are_looked_at_than_is_quick(board, redis):
     assert [act.by for act in found] == ["bert"]
 
 
-@pytest.mark.parametrize("before", ["nonsense", "1", "1-1 x", "-", "+"])
+@pytest.mark.parametrize("before", ["nonsense", "1", "1-1 x", "-", "+", "99999999999999999999-0", "1-99999999999999999999"])
 def test_what_is_no_place_in_it_is_not_found(board, before):
     assert board.anna.get("/ops/history", query_string={"before": before}).status_code == 404

@@ -27,6 +27,13 @@ def test_a_source_says_how_it_is_connected(board):
     assert "whsec_MfKQ" not in page.html
 
 
+def test_what_the_manual_stresses_is_stressed_and_shows_no_marks(board):
+    page = board.get("/ops/sources/zapier")
+
+    assert "Zapier <em>Webhooks by Zapier</em>, Make <em>HTTP</em>" in page.html
+    assert "*" not in page.text
+
+
 def test_refusals_are_counted_by_reason_with_their_mend(board):
     board.send(INVOICE, "billing", secret=WRONG)
     board.app.test_client().post("/webhooks/billing", json=INVOICE)
@@ -116,3 +123,14 @@ def test_what_another_version_refused_for_is_told_as_it_is(board):
     board.services.redis.hset("callbridge:1:refused:count:billing", "<moon phase>", 3)
 
     assert "3 <moon phase>" in board.get("/ops/sources/billing").text
+
+
+def test_of_a_large_body_that_a_stranger_sent_the_beginning_is_shown(board):
+    answer = board.app.test_client().post("/webhooks/zapier", data="x 281 332 2575 " * 8_000, content_type="application/json")
+    assert answer.status_code == 401
+
+    page = board.get("/ops/sources/zapier")
+
+    assert "only the first 16,384 of 120,000 characters are shown" in page.text
+    assert page.text.count("281…75") == 16_384 // 15 + 1
+    assert "281 332" not in page.text

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.ledger import Unwanted
+from bridge.ledger.packing import pack, unpack
 from bridge.model import Status
 
 PHONE = "+12813322575"
@@ -46,8 +47,8 @@ def test_a_replay_shows_the_difference_first(desk, failed):
 
 def test_what_reads_differently_today_is_shown_field_by_field(desk, failed):
     kept = desk.services.redis.keys("callbridge:1:delivery:*")[0]
-    body = desk.services.redis.get(kept).replace("Alex Doe", "Alexandra Doe")
-    desk.services.redis.set(kept, body)
+    body = unpack(desk.services.redis.get(kept)).replace("Alex Doe", "Alexandra Doe")
+    desk.services.redis.set(kept, pack(body))
 
     text = preview(desk, "replay", failed).text
 
@@ -311,3 +312,19 @@ def test_without_a_call_there_is_nothing_to_ask(desk):
 
     assert "There is no call of this event to ask about." in read.text
     assert desk.services.asks.take(0.05) is None
+
+
+def test_a_call_is_ordered_again_once_however_often_the_button_is_pressed(desk):
+    key = desk.lead(7)
+    desk.call(key)
+    page = preview(desk, "again", key)
+    hidden = {each["name"]: each["value"] for each in page.all("input") if each.get("type") == "hidden"}
+    form = {**hidden, "reason": "the line was dead"}
+
+    first, second = (desk.anna.post(f"/ops/act/again/{key}", data=form) for _ in range(2))
+
+    assert first.headers["Location"] == second.headers["Location"]
+    assert desk.services.search.count("status:queued") == 1
+    assert "it was ordered before, and is queued" in after(desk, second).text
+    assert [act.what for act in desk.services.audit.last()] == ["had the person called again"]
+    assert do(desk, "again", key, reason="it was dead again").headers["Location"] != first.headers["Location"]

@@ -90,3 +90,15 @@ def test_the_test_itself_sees_numbers_and_secrets(desk, take_in):
     seen = [desk.post(f"/ops/act/reveal/{key}").text for key in keys]
 
     assert any(number in text for key in keys for number in numbers(desk.entry(key)) for text in seen)
+
+
+def test_a_number_in_place_of_a_name_is_a_number(desk):
+    key = desk.lead(7, phone=None, name="281 332 2575")
+    desk.services.operating.pause("*", "anna", "ring 281 332 2575 first")
+    desk.post(f"/ops/act/cancel/{key}", note="asked by 281 332 2575")
+
+    paths = ["/ops/search", f"/ops/events/{key}", *(f"/ops/act/{deed}/{key}" for deed in DEEDS), "/ops/switches", "/ops/history"]
+    told = {path: desk.anna.get(path).text for path in paths}
+
+    assert "asked by 281…75" in told["/ops/history"]
+    assert [path for path, text in told.items() if "281 332 2575" in text] == []

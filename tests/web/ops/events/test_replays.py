@@ -242,6 +242,10 @@ def test_no_page_has_anything_inline(mended):
         assert mended.get(path, q="source:zapier").inline == []
 
 
+def test_a_list_does_not_begin_again_behind_what_is_not_in_it(desk):
+    assert desk.anna.get("/ops/replays", query_string={"before": "261123-090000-gone"}).status_code == 404
+
+
 def test_one_that_was_discarded_before_it_ran_says_what_it_would_have_done(mended):
     plan_id = planned(mended)
     page = mended.get(mended.post(f"/ops/replays/{plan_id}/cancel").headers["Location"])
