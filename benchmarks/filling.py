@@ -1,7 +1,8 @@
 """Leads put into the ledger by the product's own ingest, without HTTP: what a measurement of the workers begins with."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -29,17 +30,40 @@ def lead(number: int, campaign: str = "welcome") -> dict[str, Any]:
     }
 
 
+def creation(number: int) -> dict[str, Any]:
+    """What HubSpot sends of a new contact: whom to call must be looked up."""
+    return {
+        "eventId": number,
+        "portalId": 62515,
+        "occurredAt": int(datetime.now(UTC).timestamp() * 1000),
+        "subscriptionType": "contact.creation",
+        "attemptNumber": 0,
+        "objectId": number,
+    }
+
+
 def fill(bridge: Bridge, wanted: int, campaign: str = "welcome") -> None:
-    """So many more events, each due at once."""
+    """So many more leads, each due at once."""
+    _fill(bridge, "zapier", wanted, lambda number: lead(number, campaign))
+
+
+def fill_contacts(bridge: Bridge, wanted: int) -> None:
+    """So many more contacts that HubSpot has to be asked about."""
+    _fill(bridge, "hubspot", wanted, creation)
+
+
+def _fill(bridge: Bridge, source: str, wanted: int, event: Callable[[int], dict[str, Any]]) -> None:
     services = build(bridge.config)
-    for some in _in_batches(wanted):
-        _take(services.ingest, json.dumps([lead(next(_numbers), campaign) for _ in range(some)]).encode())
+    with closing(services.redis):
+        for some in _in_batches(wanted):
+            _take(services.ingest, source, json.dumps([event(next(_numbers)) for _ in range(some)]).encode())
 
 
-def _take(ingest: Ingest, body: bytes) -> None:
-    source, url, now = ingest.sources["zapier"], "http://bridge/webhooks/zapier", datetime.now(UTC)
-    headers = {name.lower(): value for name, value in source.sign(body, url, now).headers.items()}
-    ingest.take(Delivery(source="zapier", body=body, url=url, received_at=now, headers=headers))
+def _take(ingest: Ingest, name: str, body: bytes) -> None:
+    source, url, now = ingest.sources[name], f"http://bridge/webhooks/{name}", datetime.now(UTC)
+    signed = source.sign(body, url, now)
+    headers = {name.lower(): value for name, value in signed.headers.items()}
+    ingest.take(Delivery(source=source.name, body=signed.body, url=url, received_at=now, headers=headers))
 
 
 def _in_batches(wanted: int) -> Iterator[int]:

@@ -29,7 +29,7 @@ campaigns:
 {campaigns}
 sources:
   zapier: {{kind: generic, secret: {secret}, hmac: {{header: X-Signature}}, region: US}}
-  hubspot: {{kind: hubspot, secret: {secret}, region: US}}
+  hubspot: {{kind: hubspot, secret: {secret}, region: US{crm}}}
 rules:
   - {{name: call new leads, source: zapier, on: lead.created, call: {{campaign: welcome, cooldown: 12h, payload: {{name: contact.name}}}}}}
   - {{name: call new contacts, source: hubspot, on: contact.created, call: {{campaign: welcome, wait_for_phone: 1h}}}}
@@ -60,8 +60,11 @@ class Bridge:
 
 
 @contextmanager
-def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | None = None) -> Iterator[Bridge]:
-    """``campaigns``: name → token; events of type ``<name>.created`` call in them. Redis writes every command to disk before it answers."""
+def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | None = None, crm: str = "") -> Iterator[Bridge]:
+    """``campaigns``: name → token; events of type ``<name>.created`` call in them. ``crm``: where HubSpot is asked, if it is.
+
+    Redis writes every command to disk before it answers.
+    """
     named = {"welcome": "0ms", **(campaigns or {})}
     with tempfile.TemporaryDirectory(prefix="cb-bench-") as folder, running_redis(appendonly="yes", appendfsync="always") as redis:
         path, port = Path(folder) / "callbridge.yaml", free_port()
@@ -72,6 +75,7 @@ def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | 
                 port=port,
                 platform=platform,
                 secret=SECRET,
+                crm=f", api_token: token, api_base: {crm}" if crm else "",
                 campaigns="\n".join(f"  {name}: {{token: {token}}}" for name, token in named.items()),
                 rules="".join(_RULE.format(name=name) for name in named if name != "welcome"),
             )

@@ -75,6 +75,7 @@ class Batch:
     threads: ThreadPoolExecutor
     slots: Slots = field(init=False)
     places: dict[str, str] = field(init=False)
+    little: int = field(init=False)
     back: SimpleQueue[tuple[Callable[[Any, BaseException | None], None], Any, BaseException | None]] = field(default_factory=SimpleQueue)
     under_way: int = 0
     busy: set[str] = field(default_factory=set)
@@ -94,6 +95,7 @@ class Batch:
     def __post_init__(self) -> None:
         self.slots = Slots(self.world.concurrency)
         self.places = places_of(self.world.policy.rules)
+        self.little = self.world.concurrency // 16
 
     def run(self) -> int:
         """Deliver what is due until nothing is, or until it is time to stop; how many events were in hand.
@@ -166,14 +168,12 @@ class Batch:
             return
         held, beside = sum(map(len, self.held.values())), None
         room = self.slots.room(held)
-        if room <= 0:
+        if room <= self.little and self.hand:
             full = frozenset(place for place in self.slots.taken if not self.slots.admits(place))
             room = self.slots.room(held, beside=full)
-            if room <= 0 or now < self.beside_at:
-                return
+            if not full or room <= self.little or now < self.beside_at:
+                return  # some more will be free in a moment
             beside = self._beside(full)
-        elif room <= self.slots.total // 16 and self.hand:
-            return  # some more will be free in a moment
         claim = partial(self.world.ledger.claim, self.world.worker, room, self.world.lease, empty_handed=not self.hand, beside=beside)
         self._at_the_ledger("claim", lambda: claim(now=self.world.clock()), partial(self._claimed, beside is not None, bool(self.hand)))
 

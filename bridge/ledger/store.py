@@ -69,6 +69,9 @@ _TEXTS_FROM, _TEXTS_OF_REPLAY_FROM, _TEXTS_OF_BEGIN_FROM, _TEXTS_OF_RECORD_FROM 
 
 _REPLAY_TRIES = 5
 
+MOST_CONNECTIONS = 2000
+"""Of one process: more than it has threads. Whoever found none left would take Redis to be away."""
+
 REFUSED_KEPT = 20
 REFUSED_FOR = timedelta(days=7)
 
@@ -86,6 +89,7 @@ def connect(url: str, timeout: float = 2.0, *, text: bool = True) -> Redis:
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         health_check_interval=0,
+        max_connections=MOST_CONNECTIONS,
     )
 
 
