@@ -1,11 +1,12 @@
 """Leases: who may work on what, and for how long."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
-from bridge.ledger import Beside, Blocked, Go, Lost, Mark, Record
+from bridge.ledger import Beside, Blocked, Go, Lost, Mark, Record, connect
 from bridge.model import Rate, Status
 
 
@@ -481,10 +482,11 @@ def test_what_was_running_is_never_set_aside(desk):
     assert keys(desk.ledger.claim("w1", 10, timedelta(seconds=20), desk.now, beside=Beside(rules={"slow": timedelta(seconds=1)}))) == ["s1"]
 
 
-def test_two_hundred_threads_that_ask_at_once_do_not_take_redis_to_be_away(desk, redis):
+def test_two_hundred_threads_that_ask_at_once_do_not_take_redis_to_be_away(make_desk, redis, redis_url):
     redis.client_pause(300, all=True)
 
-    with ThreadPoolExecutor(200) as threads:
+    with closing(connect(redis_url)) as shared, ThreadPoolExecutor(200) as threads:
+        desk = make_desk(shared)
         waits = list(threads.map(lambda number: desk.ledger.pace(f"crm:{number}", Rate(1, 1.0), desk.now), range(200)))
 
     assert set(waits) == {0.0}
