@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.servers import Bridge
 from bridge.ingest import Ingest
 from bridge.model import Delivery
-from bridge.wiring import build
+from bridge.sources.base import Source
+from bridge.wiring import build, sources
 
 AT_ONCE = 100
 """Events in one delivery."""
@@ -59,11 +60,20 @@ def _fill(bridge: Bridge, source: str, wanted: int, event: Callable[[int], dict[
             _take(services.ingest, source, json.dumps([event(next(_numbers)) for _ in range(some)]).encode())
 
 
+def signed(bridge: Bridge, url: str) -> Delivery:
+    """One more lead as its sender sends it to ``url``."""
+    return _signed(sources(bridge.config)["zapier"], url, json.dumps(lead(next(_numbers))).encode())
+
+
 def _take(ingest: Ingest, name: str, body: bytes) -> None:
-    source, url, now = ingest.sources[name], f"http://bridge/webhooks/{name}", datetime.now(UTC)
-    signed = source.sign(body, url, now)
-    headers = {name.lower(): value for name, value in signed.headers.items()}
-    ingest.take(Delivery(source=source.name, body=signed.body, url=url, received_at=now, headers=headers))
+    ingest.take(_signed(ingest.sources[name], f"http://bridge/webhooks/{name}", body))
+
+
+def _signed(source: Source, url: str, body: bytes) -> Delivery:
+    now = datetime.now(UTC)
+    sent = source.sign(body, url, now)
+    headers = {name.lower(): value for name, value in sent.headers.items()}
+    return Delivery(source=source.name, body=sent.body, url=url, received_at=now, headers=headers)
 
 
 def _in_batches(wanted: int) -> Iterator[int]:
