@@ -25,7 +25,7 @@ from bridge.calls import call_request
 from bridge.filters import parse
 from bridge.finding import Finder
 from bridge.ledger import Beginning, CallGate, Ledger, NewEntry, Record, Retention, Search
-from bridge.model import Attempt, CallCommand, Contact, Entity, Entry, Event, Status
+from bridge.model import Attempt, CallCommand, Contact, Entity, Entry, Event, Status, iso
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -91,12 +91,18 @@ def fill(redis: Redis, count: int, told: Console) -> Ledger:
         for start in range(0, count, AT_ONCE):
             at = NOW - MONTH + MONTH * (start / count)
             some = [new(number, at) for number in range(start, min(start + AT_ONCE, count))]
-            ledger.accept(f"d{start}", {"body": "x" * 400}, some, at)
+            ledger.accept(f"d{start}", delivery(some[0].event), some, at)
             work(ledger, at)
             progress.advance(task, len(some))
     while work(ledger, NOW):
         """Who found the same person busy."""
     return ledger
+
+
+def delivery(first: Event) -> dict[str, str | dict[str, str]]:
+    """What it came in, as it is kept."""
+    told = {"source": first.source, "method": "POST", "url": f"http://bridge.example.com/webhooks/{first.source}", "encoding": "utf-8"}
+    return {**told, "headers": {"content-type": "application/json"}, "body": json.dumps(first.document()), "received_at": iso(first.received_at)}
 
 
 def new(number: int, at: datetime) -> NewEntry:

@@ -37,7 +37,7 @@ def read_json(body: bytes) -> Any:
     """The JSON of a body. ``Unreadable`` for anything else, however it is broken: encoding, depth, numbers."""
     try:
         written = body.decode("utf-8-sig")
-        document = json.loads(written, parse_constant=_no_number, parse_float=_finite)
+        document = _DECODER.decode(written)
     except UnicodeDecodeError as error:
         raise Unreadable("the body is not UTF-8 text") from error
     except json.JSONDecodeError as error:
@@ -182,6 +182,10 @@ def _no_number(name: str) -> Any:
 def _finite(digits: str) -> float:
     value = float(digits)
     return value if math.isfinite(value) else _no_number(digits)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+"""Made once: `json.loads` makes one for each body where it is told how to read numbers."""
 
 
 def _without_surrogates(value: Any) -> Any:
