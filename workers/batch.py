@@ -9,7 +9,6 @@ the next gathers.
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -22,6 +21,7 @@ from bridge.log import wide
 from bridge.model import Entry, Status
 from workers.delivering import deliver
 from workers.effects import Flow, Outside
+from workers.hands import Hands
 from workers.slots import STOPS, Slots, places_of, to_campaign
 from workers.world import World
 
@@ -43,9 +43,9 @@ _TO_LEDGER = 4
 _log = logging.getLogger("callbridge.worker")
 
 
-def hands(concurrency: int) -> ThreadPoolExecutor:
-    """The threads that a worker process needs for so many requests at once. They are started when they are first needed."""
-    return ThreadPoolExecutor(concurrency + _TO_LEDGER, thread_name_prefix="attempt")
+def hands(concurrency: int) -> Hands:
+    """The threads that a worker process needs for so many requests at once."""
+    return Hands(concurrency + _TO_LEDGER)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +72,7 @@ class Batch:
 
     world: World
     stopping: Callable[[], bool]
-    threads: ThreadPoolExecutor
+    hands: Hands
     slots: Slots = field(init=False)
     places: dict[str, str] = field(init=False)
     little: int = field(init=False)
@@ -123,7 +123,7 @@ class Batch:
 
     def _outside(self, work: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
         self.under_way += 1
-        self.threads.submit(self._do, work, then)
+        self.hands.do(partial(self._do, work, then), self.under_way)
 
     def _do(self, work: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
         try:

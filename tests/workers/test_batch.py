@@ -79,7 +79,7 @@ def test_a_batch_goes_on_while_there_is_more_than_it_has_room_for(bench, platfor
 def test_a_batch_that_is_told_to_stop_begins_nothing_new(bench, platform):
     bridge = bench()
     bridge.lead()
-    with ThreadPoolExecutor(1) as threads:
+    with hands(1) as threads:
         assert Batch(bridge.worker(), lambda: True, threads).run() == 0
 
     assert platform.requests == []
