@@ -2,6 +2,8 @@
 
     with running_platform() as platform: …  # http://127.0.0.1:<port>, campaign tokens such as ``50ms`` and ``5000ms-b``
 
+A path with ``/crm/`` in it is answered as HubSpot answers when it is asked for a contact.
+
 A process of its own, asyncio without a framework, so that what is measured is the side that calls. It keeps when each request came, by
 its idempotence key, for whoever wants to know how long that took.
 """
@@ -83,7 +85,8 @@ class _Serving(asyncio.Protocol):
         key = _KEY.search(head)
         if key:
             self.arrivals[key[1].decode()] = time.time()
-        answer = json.dumps(str(next(self.numbers)))
+        number = next(self.numbers)
+        answer = json.dumps(_contact(number) if b"/crm/" in head.partition(b"\r\n")[0] else str(number))
         wait = int(latency[1]) / 1000
         if wait:
             asyncio.get_running_loop().call_later(wait, self._say, answer)
@@ -100,6 +103,11 @@ class _Serving(asyncio.Protocol):
     def _say(self, answer: str) -> None:
         if self.transport and not self.transport.is_closing():
             self.transport.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n{answer}".encode())
+
+
+def _contact(number: int) -> dict[str, Any]:
+    """What HubSpot tells of a contact, whichever is asked for."""
+    return {"id": str(number), "properties": {"phone": f"+1281{2000000 + number % 8000000}", "firstname": "Alex", "lastname": f"K{number}"}}
 
 
 def _serve(told: Any) -> None:
@@ -119,6 +127,7 @@ def running_platform() -> Iterator[Platform]:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()  # else nobody would hear that it ended at once
     try:
         yield Platform(ours.recv())
     finally:

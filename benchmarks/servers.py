@@ -29,7 +29,7 @@ campaigns:
 {campaigns}
 sources:
   zapier: {{kind: generic, secret: {secret}, hmac: {{header: X-Signature}}, region: US}}
-  hubspot: {{kind: hubspot, secret: {secret}, region: US}}
+  hubspot: {{kind: hubspot, secret: {secret}, region: US{crm}}}
 rules:
   - {{name: call new leads, source: zapier, on: lead.created, call: {{campaign: welcome, cooldown: 12h, payload: {{name: contact.name}}}}}}
   - {{name: call new contacts, source: hubspot, on: contact.created, call: {{campaign: welcome, wait_for_phone: 1h}}}}
@@ -51,24 +51,31 @@ class Bridge:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def redis_url(self) -> str:
+        return f"unix://{self.redis.connection_pool.connection_kwargs['path']}"
+
+    @property
     def config(self) -> Config:
         return load(self.path, dict(os.environ))
 
 
 @contextmanager
-def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | None = None) -> Iterator[Bridge]:
-    """``campaigns``: name → token; events of type ``<name>.created`` call in them. Redis writes every command to disk before it answers."""
+def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | None = None, crm: str = "") -> Iterator[Bridge]:
+    """``campaigns``: name → token; events of type ``<name>.created`` call in them. ``crm``: where HubSpot is asked, if it is.
+
+    Redis writes every command to disk before it answers.
+    """
     named = {"welcome": "0ms", **(campaigns or {})}
     with tempfile.TemporaryDirectory(prefix="cb-bench-") as folder, running_redis(appendonly="yes", appendfsync="always") as redis:
         path, port = Path(folder) / "callbridge.yaml", free_port()
-        place = redis.connection_pool.connection_kwargs["path"]
         path.write_text(
             _CONFIG.format(
-                redis=f"unix://{place}",
+                redis=f"unix://{redis.connection_pool.connection_kwargs['path']}",
                 folder=folder,
                 port=port,
                 platform=platform,
                 secret=SECRET,
+                crm=f", api_token: token, api_base: {crm}" if crm else "",
                 campaigns="\n".join(f"  {name}: {{token: {token}}}" for name, token in named.items()),
                 rules="".join(_RULE.format(name=name) for name in named if name != "welcome"),
             )
@@ -79,7 +86,7 @@ def bridge(platform: str = "http://127.0.0.1:9", campaigns: Mapping[str, str] | 
 @contextmanager
 def running_web(bridge: Bridge) -> Iterator[str]:
     """``callbridge web``; its log goes to a file, as a service manager would keep it. Yields its address."""
-    with _running([sys.executable, "-m", "bridge", "web", "--config", str(bridge.path)], bridge.path.parent / "web.log"):
+    with running([sys.executable, "-m", "bridge", "web", "--config", str(bridge.path)], bridge.path.parent / "web.log"):
         _await(f"{bridge.url}/readyz", bridge.path.parent / "web.log")
         yield bridge.url
 
@@ -89,7 +96,7 @@ def running_empty(bridge: Bridge) -> Iterator[str]:
     """The empty application on the same gunicorn settings. Yields its address."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:bridge.gunicorn_conf", "benchmarks.empty:app"]
-    with _running(command, bridge.path.parent / "empty.log", CALLBRIDGE_BIND=f"127.0.0.1:{port}"):
+    with running(command, bridge.path.parent / "empty.log", CALLBRIDGE_BIND=f"127.0.0.1:{port}"):
         _await(f"http://127.0.0.1:{port}/", bridge.path.parent / "empty.log")
         yield f"http://127.0.0.1:{port}"
 
@@ -97,12 +104,12 @@ def running_empty(bridge: Bridge) -> Iterator[str]:
 @contextmanager
 def running_worker(bridge: Bridge, *options: str) -> Iterator[int]:
     """``callbridge worker``, its process id."""
-    with _running([sys.executable, "-m", "bridge", "worker", "--config", str(bridge.path), *options], bridge.path.parent / "worker.log") as process:
+    with running([sys.executable, "-m", "bridge", "worker", "--config", str(bridge.path), *options], bridge.path.parent / "worker.log") as process:
         yield process.pid
 
 
 @contextmanager
-def _running(command: list[str], log: Path, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(command: list[str], log: Path, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("ab") as told:
         process = subprocess.Popen(command, stdout=told, stderr=told, env={**os.environ, **variables})
     try:

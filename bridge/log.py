@@ -25,14 +25,20 @@ _CREDENTIALS = re.compile(
     r"|(://[^/\s:@]*:)[^@\s/]+(?=@)",
     re.IGNORECASE,
 )
+_NEAR_CREDENTIALS = ("bearer", "basic", "token", "apikey", "api_", "api-", "secret", "password", "://")
+_NEAR_PHONES = ("+", "%2b", "phone")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def redact(line: str) -> str:
     """The line without secrets and without anybody's full number."""
-    line = _TOKEN.sub(r"\1***", line)
-    line = _CREDENTIALS.sub(lambda match: f"{next(filter(None, match.groups()))}***", line)
-    return _PHONE.sub(_masked, line)
+    plain = line.lower()  # most lines have none of the words that the patterns begin with, and that is seen at a tenth of the cost
+    if "/campaign/" in plain:
+        line = _TOKEN.sub(r"\1***", line)
+    if any(word in plain for word in _NEAR_CREDENTIALS):
+        line = _CREDENTIALS.sub(lambda match: f"{next(filter(None, match.groups()))}***", line)
+    return _PHONE.sub(_masked, line) if any(sign in plain for sign in _NEAR_PHONES) else line
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -47,7 +53,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": f"{datetime.fromtimestamp(record.created, UTC).isoformat(timespec='milliseconds')[:-6]}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -55,7 +61,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        text = json.dumps(line, default=str, ensure_ascii=False)
+        text = _ENCODER.encode(line)
         return redact(text.encode("utf-8", "replace").decode())  # half a character cannot be written to any stream
 
 
@@ -64,6 +70,9 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Which line of code and which thread a line came from is in none of them, and finding out is a good part of what one costs.
+    logging._srcfile = None  # noqa: SLF001 -- what the logging HOWTO says to do
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for chatty in ("rq.worker", "rq", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

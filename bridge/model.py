@@ -293,7 +293,17 @@ class Attempt:
     worker: str = ""
 
     def document(self) -> dict[str, Any]:
-        return present({**{name: getattr(self, name) for name in self.__slots__}, "at": iso(self.at)})
+        return present(
+            {
+                "at": iso(self.at),
+                "what": self.what,
+                "outcome": self.outcome,
+                "note": self.note,
+                "seconds": self.seconds,
+                "status": self.status,
+                "worker": self.worker,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from workers import policy
 from workers.case import Case
 from workers.effects import Effect, Outside
 from workers.policy import Ending
+from workers.slots import STOPS
 
 _WAITING = frozenset({Status.QUEUED, Status.WAITING, Status.PARKED})
 
@@ -52,11 +53,11 @@ def _stop_all(case: Case) -> Generator[Effect, Any, Cancelled]:
     for place, job in enumerate(case.cancels or ()):
         if "outcome" in job:
             continue
-        answer = yield from case.ask("cancel", _sender(case, job, place))
+        answer = yield from case.ask("cancel", STOPS, _sender(case, job, place))
         ending = policy.after_cancel(answer, case.entry, case.now())
         if ending:
             return Cancelled(ended=True, record=case.end(ending))
-        reported = yield from case.ask("report", _reader(case, job))
+        reported = yield from case.ask("report", STOPS, _reader(case, job))
         outcome = policy.cancelled_as(job["id"] in answer.ids, reported)
         if not outcome:
             return Cancelled(ended=True, record=case.end(policy.not_cancelled(case.entry, job["id"], case.now())))

@@ -46,7 +46,14 @@ class Case:
     @property
     def known(self) -> Entry:
         """The entry, with what was learned since it was claimed."""
+        if not self.learned and self.bound is None:
+            return self.entry
         return replace(self.entry, event=self.event, request=self.bound or self.entry.request)
+
+    @property
+    def learned(self) -> bool:
+        """Whether more is known of the event than when it was claimed."""
+        return self.event is not self.entry.event
 
     def prospect(self) -> Prospect:
         """What may still become known; of what an operator ordered, nothing."""
@@ -55,11 +62,11 @@ class Case:
     def now(self) -> datetime:
         return self.world.clock()
 
-    def ask(self, what: str, do: Callable[[], Told]) -> Generator[Effect, Any, Told]:
-        """Do something outside and write down that it was done, how long it took and what came of it."""
+    def ask(self, what: str, place: str, do: Callable[[], Told]) -> Generator[Effect, Any, Told]:
+        """Do something outside, at ``place``, and write down that it was done, how long it took and what came of it."""
         started, at = perf_counter(), self.now()
         try:
-            told: Told = yield Outside(do)
+            told: Told = yield Outside(do, place)
         except LookupFailed as failed:
             self._note(what, at, started, ("failed", failed.message, None))
             raise
@@ -68,7 +75,16 @@ class Case:
 
     def beginning(self, *, request: HttpRequest | None = None, call: CallGate | None = None, **more: Any) -> Beginning:
         """What :mod:`workers.batch` takes to the ledger's last gate."""
-        return Beginning(entry=self.known, request=request, call=call, cancels=self.cancels, rule=self._rule, trace=self._trace, **more)
+        return Beginning(
+            entry=self.known,
+            learned=self.learned,
+            request=request,
+            call=call,
+            cancels=self.cancels,
+            rule=self._rule,
+            trace=self._trace,
+            **more,
+        )
 
     def end(self, ending: Ending, *, campaign: str | None = None, **more: Any) -> Record:
         """The record of this attempt. What was reserved for a call is given back when the event ends and certainly none was made."""

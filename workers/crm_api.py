@@ -20,7 +20,7 @@ from bridge.model import Event, HttpRequest, HttpResponse
 from bridge.sources.base import Lookup, Source, Subscription
 from bridge.sources.oauth import ACCESS_TOKEN, OAuthSource
 from workers.answers import TransportFailure
-from workers.calls_api import Line
+from workers.line import Line
 from workers.tokens import Tokens
 
 LONGEST_PAUSE = 1.0

@@ -23,6 +23,7 @@ from workers.effects import Effect, Flow, Outside
 from workers.erasing import forget
 from workers.policy import Ending
 from workers.settling import forgotten, settle
+from workers.slots import to_campaign, to_crm
 from workers.world import World
 
 _PEOPLE = ("phone:", "contact:")
@@ -143,7 +144,7 @@ def _looked_up(case: Case) -> Generator[Effect, Any, Event]:
 
         return world.crm_api.converse(source, source.look_up(case.event, wanted), wait)
 
-    return (yield from case.ask("look up", converse))
+    return (yield from case.ask("look up", to_crm(source.name), converse))
 
 
 def _call(case: Case, command: CallCommand) -> Flow:
@@ -164,7 +165,7 @@ def _call(case: Case, command: CallCommand) -> Flow:
 
 def _send(case: Case, command: CallCommand) -> Flow:
     """The last gate, the request, and what follows from its answer."""
-    entry, lease = case.entry, _Lease(case.world)
+    entry, lease, place = case.entry, _Lease(case.world), to_campaign(command.campaign)
     request = entry.request or call_request(command, entry.key, crm_params=case.world.crm_params)
     verdict = yield case.beginning(request=request, call=_gate(case, command))
     word = getattr(verdict, "word", "")
@@ -183,7 +184,7 @@ def _send(case: Case, command: CallCommand) -> Flow:
         # Not wanted any more, and its request is still unanswered: whether there is a call to stop must be found out.
         return (yield from settle(case)) if entry.open and word in _UNWANTED else case.blocked(verdict)
     case.bound = request
-    answer = yield from case.ask("call", lambda: case.world.calls_api.add(command.campaign, request) if lease.lasts() else None)
+    answer = yield from case.ask("call", place, lambda: case.world.calls_api.add(command.campaign, request) if lease.lasts() else None)
     if answer is None:
         return None
     if entry.open and answer.outcome in _OF_THIS_REQUEST_ALONE:
@@ -214,7 +215,7 @@ def _gate(case: Case, command: CallCommand) -> CallGate:
 
 def _probed(case: Case, campaign: str) -> Generator[Effect, Any, Answer | None]:
     """Before a parked event goes on, a read asks whether the campaign takes calls again; a call is never the probe."""
-    status = yield from case.ask("probe", lambda: case.world.calls_api.status(campaign))
+    status = yield from case.ask("probe", to_campaign(campaign), lambda: case.world.calls_api.status(campaign))
     if isinstance(status, Answer):
         return status
     if status in {"finished", "deleted"}:

@@ -14,9 +14,12 @@ from bridge.ledger import Beginning, Record
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Something that waits for somebody else (HTTP); runs on a thread. ``do`` may raise what the delivery handles."""
+    """Something that waits for somebody else (HTTP); runs on a thread. ``do`` may raise what the delivery handles. ``place``: for whom it
+    waits, as :mod:`workers.slots` names them; empty for the ledger, which is everybody's.
+    """
 
     do: Callable[[], Any]
+    place: str = ""
 
 
 Effect = Beginning | Outside

@@ -11,7 +11,6 @@ import signal
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing.context import SpawnProcess
@@ -34,17 +33,20 @@ from bridge.spool import Spool
 from bridge.stepping import Stepping
 from workers.alerting import EVERY, Alerting
 from workers.asking import Asking
-from workers.batch import Batch
-from workers.calls_api import CallsApi, Line
+from workers.batch import Batch, hands
+from workers.calls_api import CallsApi
 from workers.chores import Chore
 from workers.crm_api import CrmApi
 from workers.dispatcher import Dispatcher
+from workers.hands import Hands
+from workers.line import Line
 from workers.pulse import Pulse
 from workers.subscriptions import Subscriptions
 from workers.world import World
 
-CONCURRENCY = 32
-"""Requests one worker process has in flight at most, unless told otherwise."""
+CONCURRENCY = 400
+"""Requests one worker process has in flight at most, unless told otherwise; to one campaign or CRM half of them. A slot costs a thread, and
+that only once it is used."""
 
 _LEASE_BEYOND_TIMEOUT = timedelta(seconds=10)
 _RQ_TTL = 20
@@ -65,14 +67,14 @@ class Process:
 
     world: World
     stopping: threading.Event = field(default_factory=threading.Event)
-    threads: ThreadPoolExecutor = field(init=False)
+    hands: Hands = field(init=False)
     left: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.threads = ThreadPoolExecutor(self.world.concurrency, thread_name_prefix="attempt")
+        self.hands = hands(self.world.concurrency)
 
     def deliver_due(self) -> int:
-        batch = Batch(self.world, self.stopping.is_set, self.threads)
+        batch = Batch(self.world, self.stopping.is_set, self.hands)
         try:
             self.give_back()
             return batch.run()
@@ -89,7 +91,7 @@ class Process:
 
     def end(self, patience: float) -> None:
         """Let open attempts end, and give back what is left if Redis comes back in time; else the leases bring it back."""
-        self.threads.shutdown(wait=True)
+        self.hands.close()
         until = time.monotonic() + patience
         while self.left and time.monotonic() < until:
             try:

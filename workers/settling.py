@@ -13,6 +13,7 @@ from workers.answers import Answer, JobReport
 from workers.case import Case
 from workers.effects import Effect, Flow, Outside
 from workers.policy import Ending
+from workers.slots import to_campaign
 
 FIRST_LOOK = timedelta(seconds=5)
 """A call job that was just made may take a moment to appear in the platform's reports."""
@@ -35,7 +36,7 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
     asked_at, campaign, phone = entry.asked_at or now, *_asked_for(case)
     if not duplicated and now < asked_at + FIRST_LOOK:
         return case.end(_not_yet(asked_at + FIRST_LOOK))
-    jobs = yield from case.ask("report", lambda: case.world.calls_api.job_report(campaign, phones=[phone]))
+    jobs = yield from case.ask("report", to_campaign(campaign), lambda: case.world.calls_api.job_report(campaign, phones=[phone]))
     if isinstance(jobs, Answer) and not policy.knows_nothing(jobs):
         return case.end(policy.unsettled(jobs, entry, now))
     rows = () if isinstance(jobs, Answer) else jobs
@@ -53,7 +54,9 @@ def settle(case: Case, *, duplicated: bool = False) -> Flow:
 def forgotten(case: Case, command: CallCommand) -> Generator[Effect, Any, Record | None]:
     """For an event of a ledger that was restored: its record when a call of it is found, or cannot be looked for; None when there is none."""
     entry, now = case.entry, case.now()
-    jobs = yield from case.ask("report", lambda: case.world.calls_api.job_report(command.campaign, phones=[wire(command.phone)]))
+    jobs = yield from case.ask(
+        "report", to_campaign(command.campaign), lambda: case.world.calls_api.job_report(command.campaign, phones=[wire(command.phone)])
+    )
     if isinstance(jobs, Answer) and not policy.knows_nothing(jobs):
         return case.end(policy.not_sure(jobs, entry, now))
     rows = () if isinstance(jobs, Answer) else jobs

@@ -13,7 +13,7 @@ from bridge.config.schema import AlertSettings
 from bridge.wiring import clock
 from workers.alerting import failure
 from workers.answers import TransportFailure
-from workers.calls_api import Line
+from workers.line import Line
 
 _PATIENCE = timedelta(seconds=10)
 

@@ -15,7 +15,11 @@ from workers.runner import CONCURRENCY, supervise
 
 _processes = click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
 _concurrency = click.option(
-    "--concurrency", type=click.IntRange(1, 500), default=CONCURRENCY, show_default=True, help="Requests in flight in each worker process, at most."
+    "--concurrency",
+    type=click.IntRange(1, 1000),
+    default=CONCURRENCY,
+    show_default=True,
+    help="Requests in flight in each worker process, at most; half of them to one campaign.",
 )
 _patience = click.option(
     "--redis-wait", "patience", type=DURATION, default="60s", show_default=True, help="How long to wait for Redis at the start, such as 5m."

@@ -22,6 +22,7 @@ from bridge.ledger.plan_records import State as State
 from bridge.ledger.plan_records import Tally as Tally
 from bridge.ledger.plans import Plans as Plans
 from bridge.ledger.records import Beginning as Beginning
+from bridge.ledger.records import Beside as Beside
 from bridge.ledger.records import Blocked as Blocked
 from bridge.ledger.records import CallGate as CallGate
 from bridge.ledger.records import Go as Go

@@ -82,6 +82,14 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Which events a claim is to set aside, and for how long: those of some places, and of the rules that lead there."""
+
+    places: Mapping[str, timedelta] = field(default_factory=dict)
+    rules: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """An event's turn in a replay of many: the plan's id, and which place in its list the event has."""
 
@@ -140,9 +148,10 @@ def call_gate(command: CallCommand, event: Event, rule: Rule | None, pace_ms: fl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """A request about to go out for an event; without a ``call`` it is a cancel."""
+    """A request about to go out for an event; without a ``call`` it is a cancel. ``learned``: more is known of the event than is written."""
 
     entry: Entry
+    learned: bool = True
     request: HttpRequest | None = None
     call: CallGate | None = None
     marks: tuple[Mark, ...] = ()
@@ -307,7 +316,7 @@ def as_accepted(new: NewEntry, now: datetime) -> Entry:
 def attempts_counted(records: Sequence[Record]) -> dict[str, int]:
     """How often what was tried, and what came of it, as the totals count it."""
     tried = [
-        f"attempts|{as_recorded(record).campaign or record.entry.event.source}|{attempt.what}|{attempt.outcome}"
+        f"attempts|{record.campaign or record.entry.campaign or record.entry.event.source}|{attempt.what}|{attempt.outcome}"
         for record in records
         for attempt in record.attempts
     ]
@@ -335,9 +344,9 @@ def begin_fields(beginning: Beginning) -> list[str | bytes]:
     return _flat(
         _present(
             {
-                **_told(beginning.entry.event),
+                **(_told(beginning.entry.event) if beginning.learned else {}),
                 "rule": beginning.rule,
-                "trace": written(beginning.trace) if beginning.trace else None,
+                "trace": written(beginning.trace) if beginning.trace and beginning.trace != beginning.entry.trace else None,
                 "request": _request(beginning.request),
                 "open": "1" if beginning.call else None,
                 "campaign": beginning.call.campaign if beginning.call else None,

@@ -19,6 +19,7 @@ from bridge.ledger.packing import as_bytes, pack, unpack
 from bridge.ledger.records import (
     Accepted,
     Beginning,
+    Beside,
     Blocked,
     Go,
     Lost,
@@ -68,6 +69,9 @@ _TEXTS_FROM, _TEXTS_OF_REPLAY_FROM, _TEXTS_OF_BEGIN_FROM, _TEXTS_OF_RECORD_FROM 
 
 _REPLAY_TRIES = 5
 
+MOST_CONNECTIONS = 2000
+"""Of one process: more than it has threads. Whoever found none left would take Redis to be away."""
+
 REFUSED_KEPT = 20
 REFUSED_FOR = timedelta(days=7)
 
@@ -85,6 +89,7 @@ def connect(url: str, timeout: float = 2.0, *, text: bool = True) -> Redis:
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         health_check_interval=0,
+        max_connections=MOST_CONNECTIONS,
     )
 
 
@@ -175,12 +180,20 @@ class Ledger:
         }
         return str(self._run("replay", now, self.retention.longest, self.retention.dedup, written(event), as_bytes(packed), *texts.all))
 
-    def claim(self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True) -> list[Entry]:
+    def claim(  # noqa: PLR0913 -- who, how much, and what not
+        self, worker: str, room: int, lease: timedelta, now: datetime, *, empty_handed: bool = True, beside: Beside | None = None
+    ) -> list[Entry]:
         """Up to ``room`` due events, each leased to ``worker`` together with all its refs; cancels first.
 
-        An event whose worker died twice is given only to one that is ``empty_handed``, and nothing else with it.
+        An event whose worker died twice is given only to one that is ``empty_handed``, and nothing else with it. What is ``beside`` is looked
+        at again after its pause, in the order it had.
         """
-        rows = self._run("claim", now, worker, room, millis(lease), millis(PAUSE), int(empty_handed))
+        aside = (
+            {name: {each: millis(pause) for each, pause in of.items()} for name, of in (("places", beside.places), ("rules", beside.rules))}
+            if beside
+            else {}
+        )
+        rows = self._run("claim", now, worker, room, millis(lease), millis(PAUSE), int(empty_handed), json.dumps(aside) if aside else "")
         return [read_entry(row[0], dict(zip(row[2::2], row[3::2], strict=True)), Status(row[1])) for row in rows]
 
     def foresee(self, beginnings: Sequence[Beginning], now: datetime) -> list[Go | Blocked]:

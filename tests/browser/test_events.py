@@ -17,7 +17,7 @@ from bridge.model import Delivery
 from bridge.simulator import running_simulator
 from bridge.wiring import Services, build
 from workers.asking import Asking
-from workers.batch import Batch
+from workers.batch import Batch, hands
 from workers.runner import build_world
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
@@ -74,7 +74,7 @@ def working(services: Services) -> Iterator[None]:
     asking = Asking(Asks(world.ledger.redis), world.calls_api, world.clock)
 
     def work() -> None:
-        with ThreadPoolExecutor(world.concurrency) as threads:
+        with hands(world.concurrency) as threads:
             while not stopping.wait(0.05):
                 Batch(world, stopping.is_set, threads).run()
                 asking.look(patience=0.05)

@@ -124,7 +124,7 @@ class Bridge:
     def work(self) -> None:
         process = Process(build_world(self.services.config, concurrency=4))
         process.deliver_due()
-        process.threads.shutdown()
+        process.hands.close()
         process.world.calls_api.close()
         process.world.crm_api.close()
         process.world.ledger.redis.close()

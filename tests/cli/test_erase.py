@@ -29,7 +29,7 @@ def test_a_person_is_forgotten_by_the_workers(configured, services):
     finally:
         stopping.set()
         worker.join()
-        process.threads.shutdown()
+        process.hands.close()
 
     assert (told.code, told.document["status"]) == (0, "done")
     assert "in 1 other events" in told.document["reason"]

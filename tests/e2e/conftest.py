@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +114,7 @@ class Bridge:
             return connection.getresponse().status
         return None
 
-    def deliver(self, body: Mapping[str, Any], session: requests.Session | None = None) -> tuple[int, str]:
+    def deliver(self, body: Any, session: requests.Session | None = None) -> tuple[int, str]:
         """The answer's status, and the word for its first event."""
         post = session.post if session else requests.post
         answer = post(f"http://127.0.0.1:{self.port}/webhooks/zapier", data=json.dumps(body), headers=HEADERS, timeout=10)
@@ -182,6 +182,9 @@ class Platform:
 
     def fault(self, fault: str, **more: Any) -> None:
         requests.post(f"{self.url}/simulator/faults", json={"fault": fault, **more}, timeout=5).raise_for_status()
+
+    def mend(self) -> None:
+        requests.delete(f"{self.url}/simulator/faults", timeout=5).raise_for_status()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -117,3 +117,24 @@ def test_ctrl_c_lets_an_open_attempt_end_before_it_ends(bridge, platform, until,
     assert running.pids() == set()
     assert '"status": "done"' in running.log
     assert len(platform.calls()) == 1
+
+
+def test_two_hundred_sends_in_flight_end_before_it_ends_and_nothing_is_sent_twice(new_bridge, platform, until):
+    running = new_bridge()
+    running.start("run", "--processes", "1")
+    running.up()
+    platform.fault("latency", seconds=4, endpoint="addPhone")
+    running.deliver([{"event_id": f"e{number}", "type": "lead.created", "phone": f"+1650253{number:04}"} for number in range(300)])
+    until(lambda: len(platform.requests()) >= 200)
+
+    assert running.stop() == 0
+
+    made = len(platform.calls())
+    assert 200 <= made == len(platform.requests()) < 300
+    platform.mend()
+    running.start()
+    until(lambda: len(platform.calls()) == 300, 30)
+    assert len(platform.requests()) == 300
+    running.up()
+    until(lambda: not running.unfinished())
+    assert {running.entry(f"zapier:e{number}").crashes for number in range(0, 300, 10)} == {0}

@@ -1,11 +1,12 @@
 """Leases: who may work on what, and for how long."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
-from bridge.ledger import Blocked, Go, Lost, Mark, Record
+from bridge.ledger import Beside, Blocked, Go, Lost, Mark, Record, connect
 from bridge.model import Rate, Status
 
 
@@ -454,3 +455,38 @@ def test_what_was_taken_over_meanwhile_is_not_held_against_it(desk):
 
     assert desk.entry("e1").crashes == 0
     assert desk.record(taken, worker="w2")
+
+
+def test_what_a_claim_sets_aside_keeps_its_order_and_comes_back(desk):
+    desk.accept("s1", "s2", refs=(), rule="slow")
+    desk.later(milliseconds=1)
+    desk.accept("q1", refs=(), rule="quick")
+    desk.accept("crm:1", refs=(), rule="quick")
+    aside = Beside(places={"crm:crm": timedelta(seconds=1)}, rules={"slow": timedelta(seconds=1)})
+
+    claimed = desk.ledger.claim("w1", 10, timedelta(seconds=20), desk.now, beside=aside)
+
+    assert keys(claimed) == ["q1"]
+    assert desk.entry("s1").status == desk.entry("crm:1").status == Status.QUEUED
+    desk.later(seconds=0.9)
+    assert desk.claim() == []
+    desk.later(seconds=0.2)
+    assert keys(desk.claim()) == ["s1", "s2", "crm:1"]
+
+
+def test_what_was_running_is_never_set_aside(desk):
+    desk.accept("s1", rule="slow")
+    desk.claim("died")
+    desk.later(seconds=21)
+
+    assert keys(desk.ledger.claim("w1", 10, timedelta(seconds=20), desk.now, beside=Beside(rules={"slow": timedelta(seconds=1)}))) == ["s1"]
+
+
+def test_two_hundred_threads_that_ask_at_once_do_not_take_redis_to_be_away(make_desk, redis, redis_url):
+    redis.client_pause(300, all=True)
+
+    with closing(connect(redis_url)) as shared, ThreadPoolExecutor(200) as threads:
+        desk = make_desk(shared)
+        waits = list(threads.map(lambda number: desk.ledger.pace(f"crm:{number}", Rate(1, 1.0), desk.now), range(200)))
+
+    assert set(waits) == {0.0}

@@ -10,7 +10,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +34,7 @@ from bridge.replaying import Replaying
 from bridge.rules import Rule
 from bridge.sources import kinds
 from bridge.terms import terms_of
-from workers.batch import Batch
+from workers.batch import Batch, hands
 from workers.calls_api import CallsApi
 from workers.crm_api import CrmApi
 from workers.world import World
@@ -248,7 +247,7 @@ class Bridge:
             calls_api=Mortal(guard(self.calls_api), life),  # type: ignore[arg-type]
             worker=f"w{next(self.workers)}",
         )
-        with ThreadPoolExecutor(world.concurrency) as threads:
+        with hands(world.concurrency) as threads:
             try:
                 Batch(world, lambda: False, threads).run()
             except Killed:

@@ -6,7 +6,6 @@ advanced by, and so is the simulator's. Every ``work`` is one wake-up of a worke
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from bridge.rules import Rule
 from bridge.simulator import running_simulator
 from bridge.sources import kinds
 from bridge.sources.base import Source
-from workers.batch import Batch
+from workers.batch import Batch, hands
 from workers.calls_api import CallsApi
 from workers.crm_api import CrmApi
 from workers.world import World
@@ -63,6 +62,10 @@ class Platform:
     def asked(self, endpoint: str) -> list[dict[str, Any]]:
         """The requests whose path ends so: ``addPhone``, ``callJob/getReport``, ``status``."""
         return [request for request in self.requests if request["path"].endswith(f"/{endpoint}")]
+
+    def asked_of(self, campaign: str) -> list[dict[str, Any]]:
+        """The requests for calls in one campaign."""
+        return [request for request in self.asked("addPhone") if f"/campaign/{campaign}/" in request["path"]]
 
     def close(self) -> None:
         self._session.close()
@@ -112,7 +115,7 @@ class Bench:
     def work(self, world: World | None = None) -> int:
         """One wake-up; how many events it had in hand."""
         world = world or self.worker()
-        with ThreadPoolExecutor(world.concurrency) as threads:
+        with hands(world.concurrency) as threads:
             return Batch(world, lambda: False, threads).run()
 
     def work_through(self, looks: int = 4, **every: float) -> None:

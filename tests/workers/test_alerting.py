@@ -23,7 +23,7 @@ from bridge.sources.standard_webhooks import StandardWebhooks, StandardWebhooksS
 from bridge.spool import Spool
 from workers import runner
 from workers.alerting import AT_ONCE, LEASE, Alerting
-from workers.calls_api import Line
+from workers.line import Line
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PUBLIC = "https://bridge.example.com"

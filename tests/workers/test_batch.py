@@ -4,13 +4,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bridge.errors import LedgerUnavailable
 from bridge.model import Rate
-from workers.batch import Batch
+from workers.batch import Batch, hands
 
 
 def wait_for(true, seconds=5.0):
@@ -79,7 +79,7 @@ def test_a_batch_goes_on_while_there_is_more_than_it_has_room_for(bench, platfor
 def test_a_batch_that_is_told_to_stop_begins_nothing_new(bench, platform):
     bridge = bench()
     bridge.lead()
-    with ThreadPoolExecutor(1) as threads:
+    with hands(1) as threads:
         assert Batch(bridge.worker(), lambda: True, threads).run() == 0
 
     assert platform.requests == []
@@ -212,3 +212,65 @@ def test_many_events_of_one_person_do_not_keep_others_waiting(bench, platform, h
         bridge.work()
 
     assert bridge.status("other") == "done"
+
+
+SLOW = {"name": "slow", "on": "slow.created", "call": {"campaign": "other"}}
+QUICK = {"name": "quick", "on": "lead.created", "call": {"campaign": "welcome"}}
+
+
+def test_a_slow_campaign_with_much_to_do_does_not_keep_the_others_waiting(bench, platform):
+    bridge = bench(SLOW, QUICK, concurrency=16)
+    platform.fault("latency", seconds=0.8, campaign="other")
+    bridge.receive(*({"event_id": f"s{n}", "type": "slow.created", "phone": f"+165025310{n:02}"} for n in range(60)))
+    bridge.receive(*({"event_id": f"q{n}", "type": "lead.created", "phone": f"+165025300{n:02}"} for n in range(60)))
+    began = time.monotonic()
+
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(bridge.work)
+        wait_for(lambda: len(platform.asked_of("welcome")) == 60)
+        took, slow = time.monotonic() - began, len(platform.asked_of("other"))
+        batch.result()
+
+    assert took < 3  # the slow ones need at least 5 s by themselves
+    assert slow < 60
+    assert len(platform.calls) == 120
+    assert max(when_and_how_many(platform.asked_of("other"), 0.8)) <= 9  # half of the slots, and one
+
+
+def when_and_how_many(requests, seconds):
+    """How many were under way when each began."""
+    times = sorted(datetime.fromisoformat(request["at"]).timestamp() for request in requests)
+    return [sum(at - seconds < other <= at for other in times) for at in times]
+
+
+def test_a_slow_crm_does_not_keep_those_waiting_who_need_no_look_up(bench, platform):
+    lookup = {"name": "look up", "source": "hubspot", "on": "contact.created", "call": {"campaign": "welcome"}}
+    bridge = bench(lookup, QUICK, concurrency=8)
+    platform.fault("latency", seconds=0.6, endpoint="/hubspot/*")
+    created = {"subscriptionType": "contact.creation", "portalId": 1, "occurredAt": 1_763_800_000_000}
+    bridge.receive(*({**created, "eventId": n, "objectId": n} for n in range(100, 130)), source="hubspot")
+    bridge.receive(*({"event_id": f"q{n}", "type": "lead.created", "phone": f"+165025300{n:02}"} for n in range(30)))
+
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(bridge.work)
+        wait_for(lambda: all(bridge.status(f"q{n}") == "done" for n in range(30)), seconds=2)
+        batch.result()
+
+
+def test_what_was_held_ready_is_given_back_when_the_batch_is_told_to_stop(bench, platform):
+    bridge = bench(concurrency=16)
+    platform.fault("latency", seconds=0.5)
+    for number in range(16):
+        bridge.lead(f"e{number}", phone=f"+165025300{number:02}")
+    stopping = threading.Event()
+
+    with ThreadPoolExecutor(1) as pool, hands(16) as threads:
+        batch = pool.submit(Batch(bridge.worker(), stopping.is_set, threads).run)
+        wait_for(lambda: len(platform.requests) >= 9)
+        stopping.set()
+        batch.result()
+
+    assert len(platform.calls) == len(platform.requests) == 9
+    ended = [bridge.entry(f"e{number}") for number in range(16)]
+    assert sorted(entry.status for entry in ended) == ["done"] * 9 + ["queued"] * 7
+    assert {entry.crashes for entry in ended} == {0}

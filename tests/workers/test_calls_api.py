@@ -19,7 +19,8 @@ from bridge.model import CallCommand, CallPlan, HttpRequest, HttpResponse
 from bridge.simulator import Fault, Kind, Settings, running_simulator
 from bridge.simulator.settings import CancelFinished, IdForm, Params, Spelling
 from workers.answers import Answer, Outcome, TransportFailure
-from workers.calls_api import LARGEST_ANSWER, CallsApi
+from workers.calls_api import CallsApi
+from workers.line import LARGEST_ANSWER
 
 TOKEN = "1000123.77-welcome.c0ffee0123456789abcdef"
 KEY = "hubspot:11"

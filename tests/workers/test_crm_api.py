@@ -15,8 +15,8 @@ from bridge.simulator import Fault, Kind, running_simulator
 from bridge.sources.base import Lookup, Source, SourceSettings
 from bridge.sources.hubspot import HubSpot, HubSpotSettings
 from bridge.sources.values import answer
-from workers.calls_api import LARGEST_ANSWER
 from workers.crm_api import MOST_REQUESTS, CrmApi
+from workers.line import LARGEST_ANSWER
 
 API_TOKEN = "pat-na1-secret-0123456789"
 PHONE = "+16500000000"

@@ -69,11 +69,12 @@ end
 
 local function begin(event)
   local name = entry_key(event.key)
-  local had = redis.call('HMGET', name, 'owner', 'status', 'lane')
+  local had = redis.call('HMGET', name, 'owner', 'status', 'lane', 'refs')
   if had[1] ~= worker or had[2] ~= 'running' then return { 'lost' } end
   event.refs = with_aliases(event.refs)
   leave_marks(event.key, event.marks, dedup)
-  index_refs(event.key, event.refs, index_ttl)
+  local refs = cjson.encode(event.refs)
+  if refs ~= had[4] then index_refs(event.key, event.refs, index_ttl) end
   local busy = lease_refs(event.key, event.refs, lease)
   if busy then return { 'busy', busy } end
   if event.call then
@@ -94,7 +95,7 @@ local function begin(event)
     redis.call('HSET', name, 'tried', ARGV[2])
     redis.call('HDEL', name, 'slot')
   end
-  redis.call('HSET', name, 'refs', cjson.encode(event.refs), 'until', NOW + lease, unpack(ARGV, event.entry[1], event.entry[2]))
+  redis.call('HSET', name, 'refs', refs, 'until', NOW + lease, unpack(ARGV, event.entry[1], event.entry[2]))
   look_again(had[3], event.key, NOW + lease)
   return { 'go' }
 end
