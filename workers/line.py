@@ -1,30 +1,23 @@
 """The wire: kept connections to a few hosts, and one request on one of them, at most once.
 
-The standard library's HTTP client, as ``requests`` uses it too, without the layers between that cost more than the request: a
-redirect is not followed, no cookie is kept, no proxy and no .netrc of the host's is looked at, nothing is tried twice. Nothing is raised
-for what a network does; the caller is told whether the request may have arrived. Failures are words, not exceptions, because the address,
-with a token in it, is in an exception's text.
+Nothing here tries twice, follows a redirect, or raises for what a network does: the caller is told whether the request may have arrived. Failures
+are words, not exceptions, because an exception of urllib3 has the whole address in its text, and a token is in that.
 """
 
-import re
-import ssl
-import weakref
-from base64 import b64encode
-from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import formatdate
-from functools import cached_property
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from time import monotonic
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-import urllib3
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import HTTPError
-from urllib3.util import wait_for_read
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from bridge import __version__
 from bridge.model import HttpRequest, HttpResponse
@@ -37,14 +30,22 @@ CONNECT_WITHIN = timedelta(seconds=5)
 """Waiting longer for a connection only keeps others waiting: to give up here is harmless, nothing was sent."""
 
 _PIECE = 64 * 1024
-_WRITTEN = re.compile(r"[A-Za-z0-9!#$%&'()*+,\-./:;=?@\[\]_~]*")
-_SAFE = "!#$%&'()*+,/:;=?@[]~"
-_BODILESS = frozenset({"GET", "HEAD", "DELETE"})
-_ALWAYS = {"User-Agent": f"callbridge/{__version__}", "Accept": "application/json"}
 
 
 class _Unsent(Exception):
     """The connection was never made, so no byte of the request has left. Carries nothing."""
+
+
+class _Silence(logging.Filter):
+    """urllib3 logs whole addresses at DEBUG, and at WARNING when a header is malformed; the token is in them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        del record
+        return False
+
+
+_SILENCE = _Silence()
+_TALKATIVE = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
 
 
 @contextmanager
@@ -52,154 +53,108 @@ def _nothing_sent() -> Iterator[None]:
     """Names, TCP and TLS fail in as many ways as there are libraries below; here they all mean one thing."""
     try:
         yield
-    except (OSError, ValueError):  # ValueError: a host name that cannot be encoded
+    except (HTTPError, OSError, ValueError):  # ValueError: a host name that cannot be encoded
         raise _Unsent from None
 
 
-class _Plain(HTTPConnection):
-    """Keeps what it is given until the request is whole: it then leaves in one piece, and until then certainly nothing of it has."""
-
-    whole = b""
-
-    def send(self, data: Any) -> None:
-        self.whole += data
-
-    def open(self, silence: float) -> None:
-        """``silence``: seconds of it from now on. Raises ``_Unsent``."""
-        if self.sock is None:
-            with _nothing_sent():
-                self.connect()
-                self.sock.settimeout(silence)  # type: ignore[attr-defined]  # there since it is connected
-
-    def transmit(self) -> None:
-        whole, self.whole = self.whole, b""
-        with suppress(BrokenPipeError):  # it may have answered before it closed
-            self.sock.sendall(whole)
+class _PlainConnection(HTTPConnection):
+    def connect(self) -> None:
+        with _nothing_sent():
+            super().connect()
 
 
-class _Tls(_Plain, HTTPSConnection):
-    pass
+class _TlsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        with _nothing_sent():
+            super().connect()
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """requests' own adapter (which never retries), with connections that can tell "not connected" from "not answered"."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: left to itself, ``send`` reads a redirect's whole body, however long, even when it is not to follow it."""
+        del resp
 
 
 class Line:
-    """Keep-alive connections, for as many threads as there are; of those to one host, ``pool_size`` are kept. Made once per process."""
+    """Keep-alive connections to some hosts, for as many threads as ``pool_size``; more of them cost extra connections.
+
+    A requests session is safe to share here because what threads would fight over is gone: cookies are refused, every
+    request is prepared apart from the session, and the pool below it has its own locks. Made once per process, after a fork.
+    """
 
     def __init__(self, timeout: timedelta, pool_size: int) -> None:
         """``timeout`` bounds each silence of the server, and the body as a whole."""
+        for name in _TALKATIVE:
+            logging.getLogger(name).addFilter(_SILENCE)
         self._timeout = timeout.total_seconds()
         self._connect_timeout = min(timeout, CONNECT_WITHIN).total_seconds()
-        self._pool_size = pool_size
-        self._kept: dict[tuple[str, str], deque[_Plain]] = defaultdict(deque)
-        self.close = weakref.finalize(self, _close, self._kept)
-        """The connections that are kept; one in use ends with its request."""
+        self._session = _Session()
+        self._session.trust_env = False  # no proxy and no .netrc of the host's; and a third faster
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(pool_connections=16, pool_maxsize=pool_size))
 
     def send(self, request: HttpRequest) -> HttpResponse | TransportFailure:
         """One request to a whole address, at most once. Never raises for what the address, the network or the server does."""
         try:
-            address = urlsplit(request.url)
-            connection = self._connection(address)
-            _compose(connection, address, request)
-        except (HTTPException, ValueError):  # ValueError: a header that is not Latin-1, an address that is none
+            prepared = _prepare(request)
+        except (requests.RequestException, HTTPError, ValueError):  # ValueError: a header that is not Latin-1
             return TransportFailure.UNSENDABLE
         try:
-            result = self._exchange(connection)
+            return self._exchange(prepared)
         except _Unsent:
-            result = TransportFailure.UNREACHABLE
-        except TimeoutError:
-            result = TransportFailure.NO_ANSWER
-        except (HTTPException, HTTPError, OSError, ValueError):  # ValueError: framing that http.client cannot read
-            result = TransportFailure.BROKEN
-        if isinstance(result, TransportFailure):
-            connection.close()
-        else:
-            self._keep(address, connection)
-        return result
+            return TransportFailure.UNREACHABLE
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            return TransportFailure.UNSENDABLE
+        except (requests.Timeout, ReadTimeoutError, TimeoutError):
+            return TransportFailure.NO_ANSWER
+        except (requests.RequestException, HTTPError, OSError, ValueError):  # ValueError: framing that http.client cannot read
+            return TransportFailure.BROKEN
 
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        """Read once: the list of authorities is long."""
-        return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    def close(self) -> None:
+        self._session.close()
 
-    def _connection(self, address: SplitResult) -> _Plain:
-        """One that was kept and is still open, else one that is yet to connect. ``ValueError`` for an address that is none."""
-        kept = self._kept[address.scheme, address.netloc]
-        while kept:
-            with suppress(IndexError):  # another thread was quicker
-                connection = kept.pop()
-                # What can be read before anything was asked is its end.
-                if not wait_for_read(connection.sock, timeout=0.0):
-                    return connection
-                connection.close()
-        if not address.hostname:
-            raise ValueError
-        if address.scheme == "https":
-            return _Tls(address.hostname, address.port, timeout=self._connect_timeout, context=self._trusted)
-        if address.scheme == "http":
-            return _Plain(address.hostname, address.port, timeout=self._connect_timeout)
-        raise ValueError
-
-    def _keep(self, address: SplitResult, connection: _Plain) -> None:
-        kept = self._kept[address.scheme, address.netloc]
-        if connection.sock is not None and len(kept) < self._pool_size:
-            kept.append(connection)
-        else:
-            connection.close()
-
-    def _exchange(self, connection: _Plain) -> HttpResponse | TransportFailure:
-        connection.open(self._timeout)
-        connection.transmit()
-        with connection.getresponse() as response:
+    def _exchange(self, prepared: requests.PreparedRequest) -> HttpResponse | TransportFailure:
+        response = self._session.send(prepared, stream=True, timeout=(self._connect_timeout, self._timeout), allow_redirects=False)
+        with response:
             body = self._read(response)
-            return TransportFailure.OVERSIZED if body is None else _told(response, body)
+        if body is None:
+            return TransportFailure.OVERSIZED
+        # An answer without a date has the date at which it came (RFC 9110, 6.6.1); a Retry-After is measured against it.
+        headers = {"date": formatdate(usegmt=True)} | {name.lower(): value for name, value in response.headers.items()}
+        return HttpResponse(response.status_code, headers, body.decode("utf-8", "replace"))
 
-    def _read(self, response: HTTPResponse) -> bytes | None:
+    def _read(self, response: requests.Response) -> bytes | None:
         """The body, or None when it is too large. A server that sends byte after byte is not waited for without end."""
-        until = monotonic() + self._timeout
-        packed = response.headers.get("content-encoding")
-        source = urllib3.HTTPResponse(response, {"content-encoding": packed}, preload_content=False) if packed else response
-        body = b""
-        while piece := source.read1(_PIECE):
+        until = time.monotonic() + self._timeout
+        body = bytearray()
+        while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece
             if len(body) > LARGEST_ANSWER:
                 return None
-            if monotonic() > until:
+            if time.monotonic() > until:
                 raise TimeoutError
-        if response.length:
-            raise IncompleteRead(body, response.length)
-        return body
+        return bytes(body)
 
 
-def _close(kept: Mapping[tuple[str, str], deque[_Plain]]) -> None:
-    for connections in kept.values():
-        while connections:
-            connections.pop().close()
-
-
-def _compose(connection: _Plain, address: SplitResult, request: HttpRequest) -> None:
-    """Nothing leaves yet. ``ValueError`` for what HTTP cannot carry."""
-    target = (address.path or "/") + (f"?{address.query}" if address.query else "")
-    connection.putrequest(request.method, target if _WRITTEN.fullmatch(target) else quote(target, safe=_SAFE))
-    for name, value in {**_ALWAYS, **request.headers, **_credentials(address)}.items():
-        connection.putheader(name, value)
-    body = request.body.encode()
-    if body or request.method not in _BODILESS:
-        connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body or None)
-
-
-def _credentials(address: SplitResult) -> dict[str, str]:
-    """Those that stand in an address, as a header."""
-    if address.username is None:
-        return {}
-    pair = f"{unquote(address.username)}:{unquote(address.password or '')}"
-    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
-
-
-def _told(response: HTTPResponse, body: bytes) -> HttpResponse:
-    headers: dict[str, str] = {}
-    for name, value in response.headers.items():
-        known = headers.get(name.lower())
-        headers[name.lower()] = f"{known}, {value}" if known else value
-    # An answer without a date has the date at which it came (RFC 9110, 6.6.1); a Retry-After is measured against it.
-    headers.setdefault("date", formatdate(usegmt=True))
-    return HttpResponse(response.status, headers, body.decode("utf-8", "replace"))
+def _prepare(request: HttpRequest) -> requests.PreparedRequest:
+    headers = {"User-Agent": f"callbridge/{__version__}", "Accept": "application/json", **request.headers}
+    # A header that is not Latin-1 would fail half-way through the sending, and say its whole value while it does.
+    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    return requests.Request(request.method, request.url, headers=encoded, data=request.body.encode() or None).prepare()

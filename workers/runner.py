@@ -44,7 +44,7 @@ from workers.pulse import Pulse
 from workers.subscriptions import Subscriptions
 from workers.world import World
 
-CONCURRENCY = 400
+CONCURRENCY = 100
 """Requests one worker process has in flight at most, unless told otherwise; to one campaign or CRM half of them. A slot costs a thread, and
 that only once it is used."""
 
