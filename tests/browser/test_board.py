@@ -4,7 +4,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -18,7 +17,7 @@ from bridge.model import Delivery
 from bridge.simulator import running_simulator
 from bridge.wiring import Services
 from workers.asking import Asking
-from workers.batch import Batch
+from workers.batch import Batch, hands
 from workers.runner import build_world
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
@@ -74,7 +73,7 @@ def working(services: Services) -> Iterator[None]:
     asking = Asking(Asks(world.ledger.redis), world.calls_api, world.clock)
 
     def deliver() -> None:
-        with ThreadPoolExecutor(4) as threads:
+        with hands(world.concurrency) as threads:
             while not stopping.wait(0.05):
                 Batch(world, stopping.is_set, threads).run()
 
@@ -82,15 +81,15 @@ def working(services: Services) -> Iterator[None]:
         while not stopping.is_set():
             asking.look(patience=0.2)
 
-    hands = [threading.Thread(target=deliver), threading.Thread(target=answer)]
-    for hand in hands:
-        hand.start()
+    chores = [threading.Thread(target=deliver), threading.Thread(target=answer)]
+    for chore in chores:
+        chore.start()
     try:
         yield
     finally:
         stopping.set()
-        for hand in hands:
-            hand.join()
+        for chore in chores:
+            chore.join()
         world.calls_api.close()
         world.crm_api.close()
         world.ledger.redis.close()
