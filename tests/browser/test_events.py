@@ -4,7 +4,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -100,7 +99,7 @@ def failed(bridge, platform, calls, tmp_path, redis_url) -> None:
     services = build(load(path, {}))
     receive(services)
     world = build_world(services.config, concurrency=2)
-    with ThreadPoolExecutor(2) as threads:
+    with hands(world.concurrency) as threads:
         Batch(world, lambda: False, threads).run()
     assert services.ledger.entry("zapier:lead-7").status == "failed"
     assert calls() == []
