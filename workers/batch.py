@@ -107,7 +107,7 @@ class Batch:
         while True:
             going_on = not self.away and not self.stopping() and monotonic() < until
             self._advance()
-            if not self.under_way and (not going_on or (self.dry and monotonic() > self.aside_until)):
+            if not self.under_way and (not going_on or self.dry):
                 break
             if going_on:
                 self._claim()
@@ -175,10 +175,12 @@ class Batch:
                 return  # some more will be free in a moment
             beside = self._beside(full)
         claim = partial(self.world.ledger.claim, self.world.worker, room, self.world.lease, empty_handed=not self.hand, beside=beside)
-        self._at_the_ledger("claim", lambda: claim(now=self.world.clock()), partial(self._claimed, beside is not None, bool(self.hand)))
+        self._at_the_ledger(
+            "claim", lambda: claim(now=self.world.clock()), partial(self._claimed, beside is not None, bool(self.hand) or now < self.aside_until)
+        )
 
     def _claimed(self, beside: bool, handed: bool, entries: list[Entry]) -> None:
-        """``handed``: whether something was in hand when the claim was made. Only one made without tells that nothing is left to do."""
+        """``handed``: whether something was in hand, or set aside, when the claim was made. Only one made without tells that nothing is left to do."""
         now, self.dry = monotonic(), not (entries or handed)
         if beside:
             self.beside_at = now if entries else now + _BESIDE

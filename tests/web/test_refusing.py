@@ -146,7 +146,10 @@ def test_an_unknown_path_is_a_404_that_says_where_webhooks_go(door, path):
     answer = door.client.post(path, base_url="http://127.0.0.1:8000")
 
     assert answer.status_code == 404
-    assert error(answer) == {"code": "not_found", "message": "there is nothing at this path; webhooks go to /webhooks/<source>"}
+    assert error(answer) == {
+        "code": "not_found",
+        "message": "there is nothing at this path; webhooks go to /webhooks/<source>, and /api/v1/openapi.json describes the API",
+    }
 
 
 def test_a_wrong_method_elsewhere_is_405_with_its_allow_header(door):
