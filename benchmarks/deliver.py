@@ -25,8 +25,10 @@ from benchmarks.table import show
 from bridge.wiring import build
 
 POOL = 8
+CONCURRENCY = 400
 AT_ONCE = 200
-"""Sends in flight when the memory of a worker process is looked at."""
+"""Sends in flight when the memory of a worker process is looked at; each takes so long:"""
+SLOW = "1000ms"
 
 MOST_A_SECOND = {"50ms": 4000, "0ms": 2500}
 """Events that are made ready for each second: more than one process delivers."""
@@ -63,18 +65,27 @@ class Sides:
         return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=self.seconds + 30).stdout)
 
     def memory(self) -> float:
-        """MiB of a worker process with :data:`AT_ONCE` sends in flight for a while."""
+        """MiB of a worker process with :data:`AT_ONCE` sends in flight, which is half of its slots, when it has been at it for a while."""
         with self._bridge() as made:
-            fill(made, int(self.seconds * MOST_A_SECOND["50ms"]), "50ms")
-            with running_worker(made, "--processes", "1", "--concurrency", str(AT_ONCE)) as supervisor:
-                time.sleep(self.seconds)
+            fill(made, 10 * AT_ONCE, SLOW)
+            with running_worker(made, "--processes", "1", "--concurrency", str(2 * AT_ONCE)) as supervisor:
+                _until(lambda: self.platform.under_way() >= AT_ONCE)
+                time.sleep(3)
                 return max(map(_resident, _children(supervisor)))
 
     def _bridge(self) -> AbstractContextManager[Bridge]:
-        return bridge(self.platform.url, {latency: latency for latency in MOST_A_SECOND})
+        return bridge(self.platform.url, {latency: latency for latency in (*MOST_A_SECOND, SLOW)})
 
     def _url(self, latency: str) -> str:
         return f"{self.platform.url}/api/crmCalls/campaign/{latency}/addPhone"
+
+
+def _until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not true():
+        if time.monotonic() > until:
+            raise SystemExit("what was to be measured did not come about")
+        time.sleep(_LOOK)
 
 
 def _rate(left: Callable[[], int], seconds: float) -> float:
@@ -107,10 +118,11 @@ def _resident(process: int) -> float:
     return int(told["VmRSS"].split()[0]) / 1024
 
 
-def measure(seconds: float, rounds: int, *options: str) -> list[Figure]:
+def measure(seconds: float, rounds: int, concurrency: int = CONCURRENCY) -> list[Figure]:
     """All three, one after the other."""
+    note = f"--concurrency {concurrency}"
     with running_platform() as platform:
-        sides = Sides(platform, seconds, options)
+        sides = Sides(platform, seconds, ("--concurrency", str(concurrency)))
         slow, pool = in_turns(rounds, lambda: sides.product("50ms"), lambda: sides.pool("50ms"))
         quick, loop = in_turns(rounds, lambda: sides.product("0ms"), sides.loop)
         (memory,) = in_turns(1, sides.memory)
@@ -122,6 +134,7 @@ def measure(seconds: float, rounds: int, *options: str) -> list[Figure]:
             unit="/s",
             product=slow,
             baseline=pool,
+            note=note,
         ),
         Figure(
             path="deliver",
@@ -130,6 +143,7 @@ def measure(seconds: float, rounds: int, *options: str) -> list[Figure]:
             unit="/s",
             product=quick,
             baseline=loop,
+            note=note,
         ),
         Figure(path="memory", measure=f"worker process with {AT_ONCE} sends in flight", goal=Goal(most=120), unit="MiB", product=memory),
     ]
@@ -138,10 +152,10 @@ def measure(seconds: float, rounds: int, *options: str) -> list[Figure]:
 @click.command()
 @click.option("--seconds", default=4.0, show_default=True, help="Of load in each run.")
 @click.option("--rounds", default=3, show_default=True, help="How often both sides take their turn.")
-@click.option("--concurrency", type=int, help="Requests in flight at most, if not the worker's own default.")
-def main(seconds: float, rounds: int, concurrency: int | None) -> None:
+@click.option("--concurrency", default=CONCURRENCY, show_default=True, help="The worker's own; half of it are in flight to one campaign.")
+def main(seconds: float, rounds: int, concurrency: int) -> None:
     """Time how fast one worker process delivers."""
-    show(measure(seconds, rounds, *(["--concurrency", str(concurrency)] if concurrency else [])))
+    show(measure(seconds, rounds, concurrency))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Race:
     platform: Platform
     seconds: float
     rate: float
+    options: tuple[str, ...] = ()
 
     def alone(self) -> float:
         return self._run(lambda _: None)
@@ -47,7 +48,7 @@ class Race:
         campaigns = {name: name for name in (*OTHERS, SLOW)}
         with bridge(self.platform.url, campaigns, crm=f"{self.platform.url}/campaign/{SLOW}/crm") as made:
             before(made)
-            with running_worker(made, "--processes", "1"):
+            with running_worker(made, "--processes", "1", *self.options):
                 time.sleep(3)  # it has as much of the slow one in hand as it ever will
                 giving = threading.Thread(target=self._give, args=(made,))
                 giving.start()
@@ -73,9 +74,9 @@ class Race:
             time.sleep(max(0.0, at - time.perf_counter()))
 
 
-def measure(seconds: float, rounds: int, rate: float = 300) -> list[Figure]:
+def measure(seconds: float, rounds: int, rate: float = 300, *options: str) -> list[Figure]:
     with running_platform() as platform:
-        race = Race(platform, seconds, rate)
+        race = Race(platform, seconds, rate, options)
         alone, campaign, crm = in_turns(rounds, race.alone, race.beside_campaign, race.beside_crm)
     what, goal, note = "others' calls/s beside a slow {}, over those without it", Goal(least=0.9), f"{rate:,.0f}/s given, {BESIDE:,} slow ones due"
     return [
@@ -88,9 +89,10 @@ def measure(seconds: float, rounds: int, rate: float = 300) -> list[Figure]:
 @click.option("--seconds", default=5.0, show_default=True, help="Of each run.")
 @click.option("--rounds", default=2, show_default=True, help="How often each takes its turn.")
 @click.option("--rate", default=300.0, show_default=True, help="Events a second that the others are given.")
-def main(seconds: float, rounds: int, rate: float) -> None:
+@click.option("--concurrency", type=int, help="The worker's, if not its default.")
+def main(seconds: float, rounds: int, rate: float, concurrency: int | None) -> None:
     """Time what others keep beside a slow campaign or CRM."""
-    show(measure(seconds, rounds, rate))
+    show(measure(seconds, rounds, rate, *(["--concurrency", str(concurrency)] if concurrency else [])))
 
 
 if __name__ == "__main__":

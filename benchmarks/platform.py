@@ -44,6 +44,10 @@ class Platform:
         """When each request came (``time.time()``), by its idempotence key. Forgotten when they are told."""
         return dict(self._ask("arrivals"))
 
+    def under_way(self) -> int:
+        """How many requests wait for their answers now."""
+        return int(self._ask("under-way"))
+
     def _ask(self, what: str) -> Any:
         with urllib.request.urlopen(f"{self.url}/{what}", timeout=10) as answer:  # noqa: S310 -- on loopback
             return json.load(answer)
@@ -55,6 +59,7 @@ class _Serving(asyncio.Protocol):
     numbers = count(10_000_000)
     counts: dict[str, int] = {}  # noqa: RUF012 -- of the process
     arrivals: dict[str, float] = {}  # noqa: RUF012 -- the same
+    under_way = 0
 
     def __init__(self) -> None:
         self.held = b""
@@ -89,11 +94,18 @@ class _Serving(asyncio.Protocol):
         answer = json.dumps(_contact(number) if b"/crm/" in head.partition(b"\r\n")[0] else str(number))
         wait = int(latency[1]) / 1000
         if wait:
-            asyncio.get_running_loop().call_later(wait, self._say, answer)
+            _Serving.under_way += 1
+            asyncio.get_running_loop().call_later(wait, self._say_late, answer)
         else:
             self._say(answer)
 
-    def _told(self, head: bytes) -> dict[str, Any]:
+    def _say_late(self, answer: str) -> None:
+        _Serving.under_way -= 1
+        self._say(answer)
+
+    def _told(self, head: bytes) -> dict[str, Any] | int:
+        if b" /under-way " in head:
+            return self.under_way
         if b" /arrivals " not in head:
             return self.counts
         told = dict(self.arrivals)

@@ -121,7 +121,7 @@ def test_ctrl_c_lets_an_open_attempt_end_before_it_ends(bridge, platform, until,
 
 def test_two_hundred_sends_in_flight_end_before_it_ends_and_nothing_is_sent_twice(new_bridge, platform, until):
     running = new_bridge()
-    running.start("run", "--processes", "1")
+    running.start("run", "--processes", "1", "--concurrency", "400")
     running.up()
     platform.fault("latency", seconds=4, endpoint="addPhone")
     running.deliver([{"event_id": f"e{number}", "type": "lead.created", "phone": f"+1650253{number:04}"} for number in range(300)])
