@@ -180,7 +180,7 @@ class Batch:
         )
 
     def _claimed(self, beside: bool, handed: bool, entries: list[Entry]) -> None:
-        """``handed``: whether something was in hand, or set aside, when the claim was made. Only one made without tells that nothing is left to do."""
+        """``handed``: whether something was in hand or set aside when the claim was made. Only one made without tells that nothing is left."""
         now, self.dry = monotonic(), not (entries or handed)
         if beside:
             self.beside_at = now if entries else now + _BESIDE
