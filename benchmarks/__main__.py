@@ -19,7 +19,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import accept, growth, memory
+from benchmarks import accept, deliver, fairness, growth, latency, memory, round_trips, start
 from benchmarks.comparing import Figure
 from benchmarks.redis import running_redis
 from benchmarks.table import show
@@ -37,8 +37,16 @@ class Size:
     told: Console
 
 
+IN_FLIGHT = 400
+"""Requests of the one worker process: of them a single campaign may have half."""
+
 BENCHES: Mapping[str, Callable[[Size], Sequence[Figure]]] = {
     "accept": lambda size: accept.measure(size.seconds, size.rounds),
+    "deliver": lambda size: deliver.measure(size.seconds, size.rounds, IN_FLIGHT),
+    "round-trips": lambda _: round_trips.measure(200, 2_000),
+    "latency": lambda _: latency.measure(200, 0.05),
+    "fairness": lambda size: fairness.measure(size.seconds * 2, size.rounds),
+    "start": lambda size: start.measure(size.rounds),
     "memory": lambda _: [memory.measure(20_000)[0]],
     "growth": lambda size: growth.measure((10_000, size.events), size.rounds, size.told),
 }
