@@ -90,7 +90,7 @@ def test_what_is_not_due_yet_is_not_late(door, lead):
 def test_an_event_is_unknown_since_it_was_asked_for_and_not_since_it_came(door, lead):
     door.deliver("zapier", lead())
     redis, now = door.services.redis, clock()
-    redis.hset("callbridge:1:event:zapier:lead-7", mapping={"asked": round((now - timedelta(minutes=3)).timestamp() * 1000)})
+    redis.hset("callbridge:1:event:zapier:lead-7", mapping={"asked": int((now - timedelta(minutes=3)).timestamp() * 1000)})
     redis.zadd("callbridge:1:by:status:unknown", {"zapier:lead-7": (now - timedelta(days=3)).timestamp() * 1000})
 
     found = scraped(door)
