@@ -135,13 +135,15 @@ _FAILURES = {
     TransportFailure.BROKEN: (Outcome.UNKNOWN, "the connection broke after the request may have been sent"),
     TransportFailure.OVERSIZED: (Outcome.UNKNOWN, "the answer was far too long to be the platform's"),
 }
+_WRONG_STATE = "invalid.call.task.state"
+_NOT_IN_THIS_STATE = "its state at the platform does not allow it: one that runs can be paused, a paused one resumed, a finished one neither"
 _CODES = {
     "phone.duplicated": (Outcome.DUPLICATED, "the platform has this call already"),
     "phone.bad.format": (Outcome.REFUSED, "the platform does not take this phone number"),
     "phone.gmtZone.bad.format": (Outcome.REFUSED, "the platform does not know this time zone"),
     "invalid.call.allowed.time": (Outcome.REFUSED, "the allowed times of the schedule overlap"),
     "invalid.dialer_priority": (Outcome.REFUSED, "the priority is outside 1 to 5"),
-    "invalid.call.task.state": (Outcome.CANNOT, "the campaign is stopped or finished at the platform"),
+    _WRONG_STATE: (Outcome.CANNOT, "the campaign is stopped or finished at the platform"),
     "invalid.token": (Outcome.CANNOT, "the platform does not know this campaign's token"),
 }
 _NOT_OURS = "this address answers, but not as the Calls API: check calls_api.base_url"
@@ -185,7 +187,10 @@ def read_cancel(result: Result) -> Answer:
 
 def read_control(result: Result) -> Answer:
     """The answer is empty; errors come in an envelope of their own, with ``error`` for ``type``."""
-    return _made(result, "the campaign was told") if _answered(result) else _problem(result)
+    if _answered(result):
+        return _made(result, "the campaign was told")
+    problem = _problem(result)
+    return replace(problem, note=_NOT_IN_THIS_STATE) if problem.code == _WRONG_STATE else problem
 
 
 def read_report(result: Result) -> tuple[JobReport, ...] | Answer:

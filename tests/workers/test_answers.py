@@ -280,6 +280,14 @@ def test_a_control_has_an_empty_answer_and_an_envelope_of_its_own():
     assert read_control(refused).code == "campaign.not.paused"
 
 
+def test_a_control_that_the_campaigns_state_forbids_does_not_say_what_that_state_is():
+    """To resume one that runs is refused with the word that a call gets of one that is over."""
+    refused = HttpResponse(400, {}, json.dumps({"error": "invalid.call.task.state", "message": "no", "args": {"state": "IN_PROGRESS"}}))
+
+    assert "does not allow it" in read_control(refused).note
+    assert "stopped or finished" not in read_control(refused).note
+
+
 # Reports.
 
 ROW = {"callJobId": "5665336642", "phone": "16500000000", "attemptsCount": 0, "createdAt": 1691006924166, "finishedAt": None, "jobStatus": "planned"}
