@@ -8,7 +8,6 @@ redeliveries, nine of ten requests having been there before.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from itertools import count
 import click
 
 from benchmarks.comparing import Figure, Goal, in_turns
+from benchmarks.filling import creation, lead
 from benchmarks.servers import bridge, running_empty, running_web
 from benchmarks.table import show
 from benchmarks.wrk import CONNECTIONS, Found, Shot, fire
@@ -52,7 +52,7 @@ class Gun:
 
     def singles(self, most: int) -> Iterator[Shot]:
         for _ in range(most):
-            yield self._signed(self.generic, lead(next(_numbers)))
+            yield self._signed(self.generic, json.dumps(lead(next(_numbers))))
 
     def repeated(self, most: int) -> Iterator[Shot]:
         """Each ten times: at once, as retries of several senders are."""
@@ -68,36 +68,6 @@ class Gun:
     def _signed(self, source: Source, body: str) -> Shot:
         signed = source.sign(body.encode(), f"{self.url}/webhooks/{source.name}", datetime.now(UTC))
         return Shot(path=f"/webhooks/{source.name}", headers=dict(signed.headers), body=signed.body)
-
-
-def lead(number: int) -> str:
-    """What an automation tool sends of a new lead."""
-    return json.dumps(
-        {
-            "event_id": f"lead-{number}-2026-11-25T08:40:00Z",
-            "type": "lead.created",
-            "occurred_at": "2026-11-25T08:40:00Z",
-            "entity": {"type": "lead", "id": str(number)},
-            "contact": {"name": f"Alex K{number}", "phone": f"+1281{2000000 + number % 8000000}", "email": f"alex.{number}@example.com"},
-            "fields": {"budget": number % 90_000, "form": "newsletter", "page": "/pricing"},
-        }
-    )
-
-
-def creation(number: int) -> dict[str, object]:
-    """One element of what HubSpot sends."""
-    return {
-        "eventId": number,
-        "subscriptionId": 3822,
-        "portalId": 62515,
-        "appId": 1160452,
-        "occurredAt": int(time.time() * 1000),
-        "subscriptionType": "contact.creation",
-        "attemptNumber": 0,
-        "objectId": number,
-        "changeSource": "CRM",
-        "changeFlag": "NEW",
-    }
 
 
 def measure(seconds: float, rounds: int) -> list[Figure]:
