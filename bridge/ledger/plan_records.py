@@ -9,7 +9,8 @@ from typing import Any
 
 from bridge.keys import digest
 from bridge.ledger import layout
-from bridge.ledger.records import CallGate, Mark, mark_arguments
+from bridge.ledger.fields import mark_arguments
+from bridge.ledger.records import CallGate, Mark
 from bridge.ledger.search import Wanted
 from bridge.model import Entry, Event, Status, from_ms, iso, to_ms
 

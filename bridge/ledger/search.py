@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from bridge.ledger import layout
-from bridge.ledger.records import read_entry
+from bridge.ledger.fields import read_entry
 from bridge.ledger.store import available, script
 from bridge.model import Entry, Status, from_ms, to_ms
 

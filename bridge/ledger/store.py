@@ -14,19 +14,7 @@ from redis.retry import Retry
 
 from bridge.errors import LedgerUnavailable
 from bridge.ledger import layout
-from bridge.ledger.gathering import Gathering
-from bridge.ledger.packing import as_bytes, pack, unpack
-from bridge.ledger.records import (
-    Accepted,
-    Beginning,
-    Beside,
-    Blocked,
-    Go,
-    Lost,
-    NewEntry,
-    Part,
-    Record,
-    Retention,
+from bridge.ledger.fields import (
     Texts,
     as_accepted,
     as_recorded,
@@ -35,7 +23,6 @@ from bridge.ledger.records import (
     found,
     gate_arguments,
     mark_arguments,
-    millis,
     new_fields,
     qualified,
     read_entry,
@@ -43,6 +30,9 @@ from bridge.ledger.records import (
     unpacked,
     written,
 )
+from bridge.ledger.gathering import Gathering
+from bridge.ledger.packing import as_bytes, pack, unpack
+from bridge.ledger.records import Accepted, Beginning, Beside, Blocked, Go, Lost, NewEntry, Part, Record, Retention, millis
 from bridge.model import Entry, Rate, Status, from_ms, to_ms
 from bridge.terms import forgotten_terms
 
