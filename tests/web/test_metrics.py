@@ -211,10 +211,14 @@ def test_what_a_sender_says_becomes_no_label(door, lead):
 
 
 def test_a_scrape_asks_redis_as_often_with_many_events_as_with_few(door, lead):
-    def round_trips():
+    def once():
         before = int(door.services.redis.info()["total_reads_processed"])
         scraped(door)
         return int(door.services.redis.info()["total_reads_processed"]) - before - 1
+
+    def round_trips():
+        # The server counts what anybody asks, and what an earlier test has left may still be asking; that only ever adds.
+        return min(once() for _ in range(5))
 
     few = round_trips()
     for number in range(60):
