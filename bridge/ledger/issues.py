@@ -41,13 +41,17 @@ class KnownIssue:
     changed: datetime | None = None
 
 
+MOST = 500
+"""Issues that are read at once where nobody asked for more."""
+
+
 class Issues:
     """Raises ``LedgerUnavailable`` when Redis does not answer."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def all(self, most: int = 500) -> list[KnownIssue]:
+    def all(self, most: int = MOST) -> list[KnownIssue]:
         """The one seen last first; in two round trips."""
         with available():
             found: Any = self._redis.zrevrange(layout.ISSUES, 0, most - 1)

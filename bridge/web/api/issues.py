@@ -19,7 +19,7 @@ def add(api: Operations, services: Services) -> None:
     def list_issues(query: IssueQuery) -> told.IssueList:
         """Failures of one kind, counted together
 
-        The issue that was seen last comes first.
+        The issue that was seen last comes first; of all there are, only the 500 seen last are looked at.
         """
         found = [issue for issue in services.issues.all() if query.state in {None, issue.state}]
         return told.IssueList(items=[_told(issue) for issue in found[: query.limit]])

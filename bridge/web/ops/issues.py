@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.filters import Filter
 from bridge.ledger import KnownIssue
-from bridge.ledger.issues import State
+from bridge.ledger.issues import MOST, State
 from bridge.model import Status
 from bridge.web.access import operator
 from bridge.web.ops.addresses import search_address
@@ -45,7 +45,7 @@ class IssuePages:
     def index(self) -> str:
         known, state = self._issues.all(), request.args.get("state", State.OPEN)
         shown = [issue for issue in known if state in {EVERY, issue.state}]
-        return render_template("issues.html", issues=shown, tabs=_tabs(known, state), state=state)
+        return render_template("issues.html", issues=shown, tabs=_tabs(known, state), state=state, cut=MOST if len(known) >= MOST else None)
 
     def show(self, fingerprint: str) -> str:
         issue = self._one(fingerprint)

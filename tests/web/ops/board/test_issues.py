@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.ledger.issues import State
+from bridge.ledger import layout
+from bridge.ledger.issues import MOST, State
 
 
 def test_the_list_counts_failures_of_one_kind_together(board):
@@ -27,6 +28,18 @@ def test_it_can_be_narrowed_to_a_state(board):
     assert ("refused the number" in opened, "token is refused" in opened) == (False, True)
     assert ("refused the number" in resolved, "token is refused" in resolved) == (True, False)
     assert "open 1 acknowledged 0 resolved 1 all 2" in every
+
+
+def test_more_than_are_looked_at_are_not_cut_off_without_a_word(board):
+    kept = board.services.redis.hgetall(layout.issue(board.fail(1)))
+    for number in range(MOST - 2):
+        board.services.redis.hset(layout.issue(f"{number:012d}"), mapping=kept)
+        board.services.redis.zadd(layout.ISSUES, {f"{number:012d}": float(kept["last"])})
+    few = board.get("/ops/issues").text
+
+    board.fail(2, "the campaign token is refused")
+
+    assert ("500 that were seen last" in few, "500 that were seen last" in board.get("/ops/issues").text) == (False, True)
 
 
 def test_an_issue_shows_its_events_and_leads_to_the_plan_of_their_replay(board):
