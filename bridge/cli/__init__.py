@@ -1,62 +1,82 @@
 """``callbridge``: thin commands over the functions that the doors share. The only part of ``bridge`` that may call out."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 
 import click
 
+import bridge.cli.completion  # noqa: F401 -- what the shell asks comes before any command is looked up
 from bridge import __version__
-from bridge.cli.alerts import alerts
-from bridge.cli.campaigns import campaigns
-from bridge.cli.check import check
-from bridge.cli.completion import completion
-from bridge.cli.demo import demo
-from bridge.cli.do_not_call import do_not_call
-from bridge.cli.doctor import doctor
-from bridge.cli.erase import erase
-from bridge.cli.events import events
-from bridge.cli.explain import explain
-from bridge.cli.history import history
-from bridge.cli.issues import issues
-from bridge.cli.options import examples
-from bridge.cli.replay import replay
-from bridge.cli.send import send
-from bridge.cli.serve import run, simulate, web, worker
-from bridge.cli.switches import pause, resume, switches
+from bridge.cli.helping import examples
 from bridge.errors import CallbridgeError, ConfigError, Unusable
 
-SECTIONS: Mapping[str, Mapping[click.Command, str]] = {
+SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Running": {
-        run: "the whole bridge in this terminal",
-        web: "what receives webhooks, alone",
-        worker: "what carries out, alone",
-        check: "is the configuration right, and are its tokens",
-        doctor: "is everything that should be true, true",
+        "run": "the whole bridge in this terminal",
+        "web": "what receives webhooks, alone",
+        "worker": "what carries out, alone",
+        "check": "is the configuration right, and are its tokens",
+        "doctor": "is everything that should be true, true",
     },
     "Finding out": {
-        explain: "what would happen, or did happen, and why",
-        events: "look for events, replay and cancel them",
-        issues: "failures, grouped by their cause",
-        history: "who changed what by hand",
+        "explain": "what would happen, or did happen, and why",
+        "events": "look for events, replay and cancel them",
+        "issues": "failures, grouped by their cause",
+        "history": "who changed what by hand",
     },
     "Operating": {
-        pause: "stop all calling at once, or that of a campaign or a source",
-        resume: "let it go on",
-        switches: "what is paused",
-        replay: "many events decided again: plan, run, watch",
-        campaigns: "campaigns at the platform: status, reports, pause, stop",
-        do_not_call: "numbers that nobody calls",
-        erase: "forget a person",
+        "pause": "stop all calling at once, or that of a campaign or a source",
+        "resume": "let it go on",
+        "switches": "what is paused",
+        "replay": "many events decided again: plan, run, watch",
+        "campaigns": "campaigns at the platform: status, reports, pause, stop",
+        "do-not-call": "numbers that nobody calls",
+        "erase": "forget a person",
     },
     "Trying": {
-        demo: "the whole bridge at work, calling nobody",
-        alerts: "send a test message to who is told by webhook",
-        send: "a webhook, signed as its CRM would sign it",
-        simulate: "the platform's API, simulated",
-        completion: "have the shell complete commands and names",
+        "demo": "the whole bridge at work, calling nobody",
+        "alerts": "send a test message to who is told by webhook",
+        "send": "a webhook, signed as its CRM would sign it",
+        "simulate": "the platform's API, simulated",
+        "completion": "have the shell complete commands and names",
     },
 }
 """Every command, in the order in which the help shows it, and what it is for in a few words."""
+
+_ELSEWHERE = {"run": "serve", "worker": "serve", "simulate": "serve", "pause": "switches", "resume": "switches"}
+"""Commands that are not in a module of their name."""
+
+
+class _Commands(MutableMapping[str, click.Command]):
+    """Reads a command's module when it is used: most need the ledger and the configuration, which take the better part of a second."""
+
+    def __init__(self) -> None:
+        self._modules = {name: _ELSEWHERE.get(name, name.replace("-", "_")) for commands in SECTIONS.values() for name in commands}
+        self._read: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._read:
+            module = import_module(f"bridge.cli.{self._modules[name]}")
+            self._read[name] = getattr(module, name.replace("-", "_"))
+        return self._read[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._modules.setdefault(name, name)
+        self._read[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._modules[name]
+        self._read.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
 
 
 class _Group(click.Group):
@@ -77,11 +97,12 @@ class _Group(click.Group):
         del ctx
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(command.name or "", told) for command, told in commands.items()])
+                formatter.write_dl(list(commands.items()))
 
 
 @click.group(
     cls=_Group,
+    commands=_Commands(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=examples("demo", "explain '+1 (281) 332-2575'", "events list status:failed since:24h", "pause --note 'a wrong list'"),
 )
@@ -91,7 +112,3 @@ def main() -> None:
 
     Exit codes: 0 done, 1 it did not work, 2 wrong use or configuration, 3 nothing matched.
     """
-
-
-for command in (command for commands in SECTIONS.values() for command in commands):
-    main.add_command(command)

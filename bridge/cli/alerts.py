@@ -7,7 +7,8 @@ from datetime import timedelta
 import click
 
 from bridge.announcing import request, trial
-from bridge.cli.options import NOTHING_MATCHED, config_option, examples, json_option, loaded
+from bridge.cli.helping import examples
+from bridge.cli.options import NOTHING_MATCHED, config_option, json_option, loaded
 from bridge.config import Config
 from bridge.config.schema import AlertSettings
 from bridge.wiring import clock

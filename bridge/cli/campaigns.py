@@ -11,7 +11,8 @@ from uuid import uuid4
 import click
 
 from bridge.calls import Control
-from bridge.cli.options import CAMPAIGN, by_option, config_option, examples, json_option, known, loaded, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import CAMPAIGN, by_option, config_option, json_option, known, loaded, opened
 from bridge.cli.platform import Told, at_platform
 from bridge.cli.reporting import report
 from bridge.cli.tables import busy, facts, out, shown, table, when

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from bridge.cli.helping import examples
 from bridge.cli.online import Tried, try_tokens
-from bridge.cli.options import config_option, examples, json_option, loaded
+from bridge.cli.options import config_option, json_option, loaded
 from bridge.config import Config, warnings
 
 

@@ -5,7 +5,7 @@ import re
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
 
-from bridge.cli.options import examples
+from bridge.cli.helping import examples
 
 _PROGRAM, _VARIABLE = "callbridge", "_CALLBRIDGE_COMPLETE"
 _HOW = {

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 
 import click
 
-from bridge.cli.options import CAMPAIGN, MOMENT, NOTHING_MATCHED, by_option, config_option, examples, json_option, known, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import CAMPAIGN, MOMENT, NOTHING_MATCHED, by_option, config_option, json_option, known, opened
 from bridge.cli.tables import out, shown, table
 from bridge.ledger import Unwanted
 from bridge.ledger.do_not_call import EVERY_CAMPAIGN

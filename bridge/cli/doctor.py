@@ -6,8 +6,9 @@ import sys
 import click
 from rich.text import Text
 
+from bridge.cli.helping import examples
 from bridge.cli.online import try_tokens
-from bridge.cli.options import config_option, examples, json_option, loaded
+from bridge.cli.options import config_option, json_option, loaded
 from bridge.cli.tables import busy, out, shown
 from bridge.config import warnings
 from bridge.examining import Examination, Finding

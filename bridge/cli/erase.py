@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import click
 
-from bridge.cli.options import DURATION, NOTHING_MATCHED, SOURCE, by_option, config_option, examples, json_option, known, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import DURATION, NOTHING_MATCHED, SOURCE, by_option, config_option, json_option, known, opened
 from bridge.cli.waiting import carried_out
 from bridge.model import Entry
 from bridge.ordering import person_refs

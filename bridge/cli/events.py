@@ -11,9 +11,10 @@ from rich.console import Console
 
 from bridge.calls import shown as shown_request
 from bridge.cli.explain import did, tell
+from bridge.cli.helping import examples
 from bridge.cli.listing import list_
 from bridge.cli.looking import MOST_NAMED, NOT_FOUND, named
-from bridge.cli.options import DURATION, NOTHING_MATCHED, by_option, config_option, examples, json_option, opened
+from bridge.cli.options import DURATION, NOTHING_MATCHED, by_option, config_option, json_option, opened
 from bridge.cli.tables import out, shown, table
 from bridge.cli.waiting import carried_out
 from bridge.errors import Unusable

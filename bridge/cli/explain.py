@@ -12,8 +12,9 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from bridge.cli.bodies import delivery_from, parsed_headers
+from bridge.cli.helping import examples
 from bridge.cli.looking import MOST_NAMED, NOT_FOUND, look, meant
-from bridge.cli.options import NOTHING_MATCHED, SOURCE, config_option, examples, json_option, known, loaded, meant_instead, opened, query_option
+from bridge.cli.options import NOTHING_MATCHED, SOURCE, config_option, json_option, known, loaded, meant_instead, opened, query_option
 from bridge.cli.tables import COLOURS, out, shown
 from bridge.config import Config
 from bridge.deciding import Policy

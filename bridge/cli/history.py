@@ -8,8 +8,9 @@ from itertools import islice
 
 import click
 
+from bridge.cli.helping import examples
 from bridge.cli.looking import named
-from bridge.cli.options import NOTHING_MATCHED, config_option, examples, json_option, opened
+from bridge.cli.options import NOTHING_MATCHED, config_option, json_option, opened
 from bridge.cli.tables import out, shown, table, when
 from bridge.concealing import Concealer
 from bridge.ledger import Act, Audit

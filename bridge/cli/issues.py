@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.text import Text
 
-from bridge.cli.options import NOTHING_MATCHED, by_option, config_option, examples, json_option, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import NOTHING_MATCHED, by_option, config_option, json_option, opened
 from bridge.cli.tables import facts, out, shown, table, when
 from bridge.errors import Unusable
 from bridge.ledger import KnownIssue

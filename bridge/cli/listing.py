@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from bridge.cli.filtering import asked, filter_options
+from bridge.cli.helping import examples
 from bridge.cli.looking import look, pages
-from bridge.cli.options import NOTHING_MATCHED, config_option, examples, json_option, meant_instead, opened
+from bridge.cli.options import NOTHING_MATCHED, config_option, json_option, meant_instead, opened
 from bridge.cli.tables import DIM, out, show_events
 from bridge.filters import Filter
 from bridge.ledger import Cursor

@@ -98,6 +98,9 @@ query_option: Callable[[Any], Any] = click.option(
     "--query", default="", metavar="NAME=VALUE", help="What the webhook's URL ends in, such as type=lead.created, where the CRM was told so."
 )
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+patience_option: Callable[[Any], Any] = click.option(
+    "--redis-wait", "patience", type=DURATION, default="60s", show_default=True, help="How long to wait for Redis at the start, such as 5m."
+)
 by_option: Callable[[Any], Any] = click.option(
     "--by", type=_Operator(), default=login_name, metavar="NAME", help="Who does it, as the history tells. Default: your login name."
 )
@@ -127,11 +130,6 @@ def meant_instead(name: str, names: Collection[str]) -> str:
     """The end of a sentence about a name that does not exist."""
     close = get_close_matches(name, names, n=1)
     return f". Did you mean '{close[0]}'?" if close else ""
-
-
-def examples(*lines: str) -> str:
-    """What stands below the help of a command."""
-    return "\n".join(["\b", "Examples:", *(f"  callbridge {line}" for line in lines)])
 
 
 def _names(config_path: str | None, section: str) -> list[str]:

@@ -9,7 +9,8 @@ import click
 
 from bridge import queue
 from bridge.cli.filtering import asked, filter_options
-from bridge.cli.options import NOTHING_MATCHED, by_option, config_option, examples, json_option, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import NOTHING_MATCHED, by_option, config_option, json_option, opened
 from bridge.cli.tables import DIM, out, shown, table, when
 from bridge.cli.watching import counted, followed
 from bridge.concealing import Concealer

@@ -12,7 +12,8 @@ import click
 
 from bridge.calls import LARGEST_PAGE
 from bridge.cells import shielded
-from bridge.cli.options import CAMPAIGN, NOTHING_MATCHED, by_option, config_option, examples, json_option, known, loaded, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import CAMPAIGN, NOTHING_MATCHED, by_option, config_option, json_option, known, loaded, opened
 from bridge.cli.platform import MOST_PAGES, Report, at_platform, until_now
 from bridge.cli.tables import busy, out, shown, table, when
 from bridge.config import Config

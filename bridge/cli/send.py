@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from bridge.cli.bodies import parsed_headers
-from bridge.cli.options import SOURCE, config_option, examples, json_option, known, loaded, query_option
+from bridge.cli.helping import examples
+from bridge.cli.options import SOURCE, config_option, json_option, known, loaded, query_option
 from bridge.cli.posting import Answered, Poster
 from bridge.sources import kinds
 from bridge.wiring import clock

@@ -1,14 +1,14 @@
-"""``run``, ``web``, ``worker``, ``simulate``: what stays up."""
+"""``run``, ``worker``, ``simulate``: what stays up. ``web`` is by itself, since it starts without what these need."""
 
-import os
 import sys
 from datetime import timedelta
 
 import click
 
 from bridge import log
-from bridge.cli.options import DURATION, config_option, examples, loaded
-from bridge.cli.supervisor import Supervisor, gunicorn, ready_redis, require_port
+from bridge.cli.helping import examples
+from bridge.cli.options import config_option, loaded, patience_option
+from bridge.cli.supervisor import Supervisor, ready_redis
 from bridge.simulator import serve as serve_simulator
 from bridge.wiring import require_redis
 from workers.runner import CONCURRENCY, supervise
@@ -21,16 +21,13 @@ _concurrency = click.option(
     show_default=True,
     help="Requests in flight in each worker process, at most; half of them to one campaign.",
 )
-_patience = click.option(
-    "--redis-wait", "patience", type=DURATION, default="60s", show_default=True, help="How long to wait for Redis at the start, such as 5m."
-)
 
 
 @click.command(epilog=examples("run", "run --config /etc/callbridge.yaml --processes 4"))
 @config_option
 @_processes
 @_concurrency
-@_patience
+@patience_option
 def run(config_path: str | None, processes: int, concurrency: int, patience: timedelta) -> None:
     """Run the whole bridge in this terminal: Redis if none is configured, web, workers."""
     path, config = loaded(config_path)
@@ -38,26 +35,11 @@ def run(config_path: str | None, processes: int, concurrency: int, patience: tim
     sys.exit(Supervisor(path, config, processes, concurrency, patience).run())
 
 
-@click.command(epilog=examples("web", "web --redis-wait 5m"))
-@config_option
-@_patience
-def web(config_path: str | None, patience: timedelta) -> None:
-    """Receive webhooks (gunicorn). Needs a Redis: redis.url, or a `callbridge run` beside it."""
-    path, config = loaded(config_path)
-    log.configure()
-    require_redis(config)
-    require_port(config.server.bind)
-    ready_redis(config, patience)
-    environment = gunicorn(path, config, os.environ)
-    click.echo(f"listening at http://{config.server.bind}", err=True)
-    os.execve(sys.executable, environment.command, dict(environment.variables))  # noqa: S606 -- no shell, and gunicorn is to get the signals itself
-
-
 @click.command(epilog=examples("worker", "worker --processes 4 --concurrency 50"))
 @config_option
 @_processes
 @_concurrency
-@_patience
+@patience_option
 def worker(config_path: str | None, processes: int, concurrency: int, patience: timedelta) -> None:
     """Carry out what the ledger holds: worker processes and the dispatcher."""
     path, config = loaded(config_path)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from bridge.cli.options import CAMPAIGN, NOTHING_MATCHED, SOURCE, by_option, config_option, examples, json_option, known, opened
+from bridge.cli.helping import examples
+from bridge.cli.options import CAMPAIGN, NOTHING_MATCHED, SOURCE, by_option, config_option, json_option, known, opened
 from bridge.cli.tables import busy, out, shown, table, when
 from bridge.concealing import Concealer
 from bridge.config import Config

@@ -65,10 +65,11 @@ def test_whatever_a_script_could_want_is_json(words):
 
 
 def test_the_help_has_each_command_once_in_its_section():
-    shown = [command.name for commands in SECTIONS.values() for command in commands]
+    shown = [name for commands in SECTIONS.values() for name in commands]
 
     assert sorted(shown) == sorted(main.commands)
     assert len(shown) == len(set(shown))
+    assert [found(name).name for name in shown] == shown
     assert all(f"\n  {name} " in CliRunner().invoke(main, ["--help"]).output for name in shown)
 
 

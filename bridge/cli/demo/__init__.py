@@ -15,7 +15,7 @@ from bridge.cli.demo.sending import play
 from bridge.cli.demo.setting import Stage, staged
 from bridge.cli.demo.showing import show_next_steps, show_results
 from bridge.cli.ending import until_told
-from bridge.cli.options import examples
+from bridge.cli.helping import examples
 
 _NARROWEST = 110
 
