@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import ConnectionError as NotConnected
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -24,6 +25,10 @@ from bridge.embedded import find_server
 
 QUICK = {"port": "0", "save": "", "appendonly": "no", "daemonize": "no"}
 
+
+# How quick an example is says more about what else runs on the cores than about the product: only what it finds counts.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 LONG = ("tests/chaos/", "tests/properties/", "tests/e2e/", "tests/browser/")
 

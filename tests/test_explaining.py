@@ -124,7 +124,7 @@ def test_a_right_secret_is_said_to_be_one():
     assert explain(LEAD, adapter=source(secret="right", insecure=False), authorization="Bearer right")["verified"] is True
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["generic", "hubspot", "standard_webhooks"]),
     body=st.one_of(

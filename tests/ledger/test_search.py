@@ -167,7 +167,7 @@ moves = st.lists(st.tuples(st.sampled_from(["accept", "claim", "done", "wait", "
 
 
 @given(moves)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_whatever_happens_every_event_is_in_the_index_of_its_status_and_of_its_terms_alone(make_desk, redis, moves):
     redis.flushdb()
     desk, held = make_desk(redis), {}

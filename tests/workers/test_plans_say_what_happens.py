@@ -104,7 +104,7 @@ def told(progress):
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, unwanted=UNWANTED, hour=HOUR)
 def test_a_plan_says_what_happens(bench, redis, platform, **given):
     events, unwanted, hour = given["events"], given["unwanted"], given["hour"]
