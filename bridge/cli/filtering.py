@@ -60,9 +60,10 @@ def asked(words: Iterable[str], options: Mapping[str, Any], now: datetime) -> Fi
 
 
 def _word(word: str) -> str:
-    """The shell took the quotes away that kept ``rule:"call new leads"`` together."""
+    """The shell took the quotes away that kept ``rule:"call new leads"`` together; what has a second name in it was a whole search in quotes."""
     name, colon, value = word.partition(":")
-    if colon and name in NAMES and " " in value and '"' not in value:
+    several = any(part.partition(":")[0] in NAMES and ":" in part for part in value.split())
+    if colon and name in NAMES and " " in value and '"' not in value and not several:
         return f'{name}:"{value}"'
     return word
 

@@ -32,6 +32,8 @@ def three(bridge):
         (["--status", "ignored,queued", "--name", "alex"], ["c", "a"]),
         (["--status", "ignored", "--status", "queued"], ["c", "b", "a"]),
         (["rule:call new leads"], ["c", "a"]),
+        (["status:ignored,queued since:1h"], ["c", "b", "a"]),
+        (["name:alex record:lead:1"], ["a"]),
         (["--rule", "call new leads", "--record", "lead:1"], ["a"]),
         (["--phone", "(650) 253-0001", "--source", "zapier"], ["b"]),
         (["alex", "--since", "1h", "--event", "zapier:a"], ["a"]),
